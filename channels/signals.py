@@ -1,0 +1,28 @@
+"""The signals around consumers and workers.
+
+``consumer_started`` and ``consumer_finished`` frame every consumer; what a consumer sends leaves on
+``consumer_finished`` (see ``channels.pending``). Database connections are released first, so that a slow
+flush does not hold them.
+"""
+
+from django.db import close_old_connections
+from django.dispatch import Signal
+
+consumer_started = Signal()
+"""Sent before each consumer with ``environ={}``; the sender is a Worker or test client class."""
+
+consumer_finished = Signal()
+"""Sent after each consumer, whatever it raised; the sender is a Worker or test client class."""
+
+worker_ready = Signal()
+"""Sent when a worker is about to run; the sender is the worker."""
+
+worker_process_ready = Signal()
+"""Sent once in each worker process, before ``worker_ready``; the sender is the worker."""
+
+
+def _release_connections(**kwargs: object) -> None:
+    close_old_connections()
+
+
+consumer_finished.connect(_release_connections, dispatch_uid="channels.release_connections")
