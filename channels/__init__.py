@@ -1,3 +1,20 @@
-"""Channels: synchronous consumers of messages for Django."""
+"""Channels: synchronous consumers of messages for Django.
 
-from channels._version import __version__ as __version__
+The names most projects need. Nothing inside the package imports from here.
+"""
+
+from channels._version import __version__
+from channels.channel import Channel, Group
+from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
+from channels.routing import include, route, route_class
+
+__all__ = [
+    "DEFAULT_CHANNEL_LAYER",
+    "Channel",
+    "Group",
+    "__version__",
+    "channel_layers",
+    "include",
+    "route",
+    "route_class",
+]

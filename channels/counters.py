@@ -19,7 +19,7 @@ def add(name: str, amount: int = 1) -> None:
 def value(name: str) -> int:
     """Return the counter ``name``; 0 if it never counted."""
     with _lock:
-        return _counts[name] if name in _counts else 0
+        return _counts.get(name, 0)
 
 
 def snapshot() -> dict[str, int]:

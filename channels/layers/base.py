@@ -13,7 +13,7 @@ import fnmatch
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from channels import exceptions, names
 from channels.formats import LAYER_CHANNEL
@@ -99,20 +99,15 @@ class BaseChannelLayer:
     def send_batch(self, batch: Sequence[Outgoing]) -> list[Exception | None]:
         """Send every item of ``batch`` in order and return what each came to: None, or why it was not sent.
 
-        The layer owns the contents from here on: callers must not change them afterwards. Layers with a
-        server override this to send them all in one write.
+        The layer owns the contents from here on: callers must not change them afterwards. Once an item was
+        refused because its channel is full, a layer that sends several at a time also refuses the later items
+        for that channel, so that trying again keeps their order. Layers with a server override this to send
+        them all in one write.
 
         Raises:
             LayerUnavailable: The server behind the layer cannot be reached; any of them may be lost.
         """
-        return [self._outcome(item) for item in batch]
-
-    def _outcome(self, item: Outgoing) -> Exception | None:
-        try:
-            (self.send_group if item.to_group else self.send)(item.name, item.content)
-        except (exceptions.ChannelFull, exceptions.MessageTooLarge, TypeError) as error:
-            return error
-        return None
+        return send_one_by_one(self, batch)
 
     # Receiving
 
@@ -289,3 +284,24 @@ class BaseChannelLayer:
 
     def __str__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def send_one_by_one(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:
+    """Send ``batch`` by ``layer.send`` and ``layer.send_group``, with the results of ``send_batch``."""
+    outcomes: list[Exception | None] = []
+    for item in batch:
+        try:
+            (layer.send_group if item.to_group else layer.send)(item.name, item.content)
+        except (exceptions.ChannelFull, exceptions.MessageTooLarge, TypeError, AssertionError) as error:
+            outcomes.append(error)
+        else:
+            outcomes.append(None)
+    return outcomes
+
+
+def send_all(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:
+    """``layer.send_batch`` for any object that can ``send``, batches or not."""
+    if hasattr(layer, "send_batch"):
+        outcomes: list[Exception | None] = layer.send_batch(batch)
+        return outcomes
+    return send_one_by_one(layer, batch)

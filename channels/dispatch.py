@@ -1,0 +1,206 @@
+"""Run one message: match it, call its consumer between the signals, and act on what the consumer raised.
+
+Used by the worker and by the test client, so that tests see what production does.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from channels import conf, counters, formats
+from channels.exceptions import (
+    ChannelFull,
+    ChannelSocketException,
+    ConsumeLater,
+    DenyConnection,
+    LayerUnavailable,
+    MalformedReply,
+)
+from channels.message import Message
+from channels.pending import pending_message_store
+from channels.routing import Match
+from channels.signals import consumer_finished, consumer_started
+from channels.types import Consumer, Content
+from channels.utils import name_that_thing
+
+logger = logging.getLogger("django.channels")
+
+DEFAULT_MESSAGE_RETRIES = 10
+"""How often ``ConsumeLater`` may put one message back."""
+
+REINSERT_TRIES = 10
+REINSERT_INTERVAL = 0.05
+"""Tries, and seconds between them, to put a message back on a channel that is full."""
+
+_undecided: set[str] = set()
+"""Consumers whose undecided handshake was already reported by this process."""
+
+
+def dispatch(
+    layer: Any,
+    channel: str,
+    content: Content,
+    *,
+    sender: type,
+    callback: Callable[[str, Message], None] | None = None,
+    message_retries: int = DEFAULT_MESSAGE_RETRIES,
+) -> None:
+    """Run the consumer of one message. An error of the consumer ends this message only.
+
+    Args:
+        layer: Wrapper of the layer the message came from.
+        channel: Name of the channel it came on.
+        content: Its content.
+        sender: Sender of the signals.
+        callback: Called with (channel, message) before the consumer.
+        message_retries: How often ``ConsumeLater`` may put the message back.
+    """
+    logger.debug("Got message on %s (reply %s)", channel, content.get(formats.REPLY_CHANNEL, "none"))
+    message = Message(content, channel, layer)
+    message.__doomed__ = content.get(formats.RETRIES, 0) >= message_retries  # type: ignore[attr-defined]
+    match = layer.router.match(message)
+    if match is None:
+        counters.add("message.dropped.no_route")
+        logger.error("Could not find match for message on %s! Check your routing.", channel)
+        return
+    if callback is not None:
+        callback(channel, message)
+    logger.debug("Dispatching message on %s to %s", channel, name_that_thing(match[0]))
+    consume(message, match, sender=sender, on_error=_act_on_error)
+
+
+def consume(
+    message: Message,
+    match: Match,
+    *,
+    sender: type,
+    on_error: Callable[[Message, Consumer, BaseException], None] | None = None,
+) -> Any:
+    """Call a consumer between ``consumer_started`` and ``consumer_finished`` and return what it returns.
+
+    Args:
+        message: The message.
+        match: The consumer and its keyword arguments.
+        sender: Sender of the signals.
+        on_error: Acts on what the consumer raised, while its sends are still kept; None raises it, except for
+            ``ChannelSocketException``, which always acts on the connection.
+    """
+    consumer, kwargs = match
+    consumer_started.send(sender=sender, environ={})
+    try:
+        result = consumer(message, **kwargs)
+        _settle_handshake(message, consumer, result)
+        return result
+    except ChannelSocketException as error:
+        if on_error is None:
+            error.run(message)
+        else:
+            _run_on_socket(message, consumer, error)
+    except (Exception, SystemExit) as error:
+        if on_error is None:
+            raise
+        on_error(message, consumer, error)
+    finally:
+        # Robust, because the flush is one of the receivers: another one that fails must not lose messages.
+        consumer_finished.send_robust(sender=sender)
+    return None
+
+
+def _run_on_socket(message: Message, consumer: Consumer, error: ChannelSocketException) -> None:
+    try:
+        error.run(message)
+    except Exception as failure:
+        _report(message, consumer, failure)
+
+
+def _act_on_error(message: Message, consumer: Consumer, error: BaseException) -> None:
+    channel = message.channel.name if message.channel else ""
+    if isinstance(error, ConsumeLater):
+        _put_back(message, channel)
+    elif isinstance(error, DenyConnection) and channel == "websocket.connect" and message.reply_channel:
+        message.reply_channel.send(formats.websocket_deny(error.status, error.reason))
+    else:
+        if isinstance(error, DenyConnection):
+            error = ValueError("You cannot DenyConnection from a non-websocket.connect handler.")
+        _report(message, consumer, error)
+
+
+def _report(message: Message, consumer: Consumer, error: BaseException) -> None:
+    """Log an error of a consumer and answer who waits for it."""
+    counters.add("consumer.failed.exception")
+    logger.error("Error processing message with consumer %s:", name_that_thing(consumer), exc_info=error)
+    _answer_failure(message, 500)
+
+
+def _answer_failure(message: Message, status: int) -> None:
+    """Refuse the handshake, or answer the request, that a consumer left unanswered."""
+    if message.reply_channel is None or message.channel is None:
+        return
+    if message.channel.name == "websocket.connect":
+        message.reply_channel.send(formats.websocket_deny(status, ""))
+    elif message.channel.name == "http.request" and not _replies(message):
+        headers = ((b"Content-Type", b"text/plain; charset=utf-8"),)
+        message.reply_channel.send(formats.http_response(status, headers, b"Internal Server Error"))
+
+
+def _put_back(message: Message, channel: str) -> None:
+    retries = message.content.get(formats.RETRIES, 0)
+    if message.__doomed__:  # type: ignore[attr-defined]
+        counters.add("message.dropped.retries_exceeded")
+        logger.warning("Exceeded number of retries for message on channel %s: %.100r", channel, message.content)
+        _answer_failure(message, 503)
+        return
+    content = {**message.content, formats.RETRIES: retries + 1}
+    for tries in range(REINSERT_TRIES):
+        if tries:
+            time.sleep(REINSERT_INTERVAL)
+        try:
+            message.channel_layer.send(channel, content)
+            return
+        except (ChannelFull, LayerUnavailable) as error:
+            reason = error
+    counters.add("message.dropped.reinsert_failed")
+    logger.error("Could not put a message back on %s for a later try; it is dropped: %s", channel, reason)
+    _answer_failure(message, 503)
+
+
+def _replies(message: Message) -> list[Content]:
+    """Return what the running consumer has sent to the connection of ``message`` so far."""
+    reply_channel = message.reply_channel
+    if reply_channel is None:
+        return []
+    return [
+        send.content
+        for send in pending_message_store.sends
+        if not send.sender.is_group and send.sender.name == reply_channel.name
+    ]
+
+
+def _decides(content: Content) -> bool:
+    try:
+        return formats.read_websocket_reply(content).decides
+    except MalformedReply:
+        return False
+
+
+def _settle_handshake(message: Message, consumer: Consumer, result: Any) -> None:
+    """Accept the socket whose connect consumer ended without deciding, unless the project turned that off."""
+    if message.channel is None or message.channel.name != "websocket.connect" or message.reply_channel is None:
+        return
+    if any(_decides(content) for content in _replies(message)):
+        return
+    name = name_that_thing(consumer)
+    accepts = conf.get("CHANNELS_AUTO_ACCEPT")
+    if name not in _undecided:
+        _undecided.add(name)
+        logger.warning(
+            "The connect consumer %s neither accepted nor closed its WebSocket%s; %s",
+            name,
+            ", and what a consumer returns is ignored" if isinstance(result, dict) else "",
+            "it is accepted. Send {'accept': True} to message.reply_channel to say so yourself."
+            if accepts
+            else "it waits for a later message to decide (CHANNELS_AUTO_ACCEPT is off).",
+        )
+    if accepts:
+        pending_message_store.put_first(message.reply_channel, formats.websocket_accept())

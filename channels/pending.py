@@ -1,0 +1,138 @@
+"""What consumers send, kept until they end: messages leave together, after the consumer and its decorators.
+
+The store keeps a stack per context, so a consumer that runs another one (a test client does) flushes only
+what was sent inside it, and threads and tasks do not see each other's sends. What is sent in a context whose
+consumer has already ended goes out at once.
+"""
+
+import itertools
+import logging
+import time
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol
+
+from channels import counters
+from channels.exceptions import ChannelFull
+from channels.layers.base import Outgoing, send_all
+from channels.signals import consumer_finished, consumer_started
+from channels.types import Content
+
+logger = logging.getLogger("django.channels")
+
+
+class Sender(Protocol):
+    """A Channel or a Group."""
+
+    name: str
+    channel_layer: Any
+    is_group: bool
+
+
+class PendingSend(NamedTuple):
+    """One message on its way: who sends it, and a content that nobody else holds."""
+
+    sender: Sender
+    content: Content
+
+
+class _Frame:
+    """The sends of one running consumer."""
+
+    def __init__(self) -> None:
+        self.sends: list[PendingSend] = []
+        self.is_open = True
+
+
+class PendingMessageStore:
+    """Keeps sends from ``prepare`` to ``send_and_flush``. There is one, ``pending_message_store``."""
+
+    retry_time = 2.0
+    """Seconds for which a message to a full channel is tried again."""
+
+    retry_interval = 0.2
+    """Seconds between two tries."""
+
+    def __init__(self) -> None:
+        self._frames: ContextVar[tuple[_Frame, ...]] = ContextVar("channels_pending_frames", default=())
+
+    @property
+    def active(self) -> bool:
+        """Whether a consumer is running in this context, so that sends are kept."""
+        frames = self._frames.get()
+        return bool(frames) and frames[-1].is_open
+
+    @property
+    def sends(self) -> Sequence[PendingSend]:
+        """What the consumer that is running in this context has sent so far."""
+        return tuple(self._frames.get()[-1].sends) if self.active else ()
+
+    def append(self, sender: Sender, message: Content) -> None:
+        """Keep ``message``, a content that nobody else holds, until the running consumer ends."""
+        self._frames.get()[-1].sends.append(PendingSend(sender, message))
+
+    def put_first(self, sender: Sender, message: Content) -> None:
+        """Keep ``message`` like ``append``, but let it leave before all others."""
+        self._frames.get()[-1].sends.insert(0, PendingSend(sender, message))
+
+    def prepare(self, **kwargs: Any) -> None:
+        """Begin to keep sends; receiver of ``consumer_started``."""
+        self._frames.set((*self._frames.get(), _Frame()))
+
+    def send_and_flush(self, **kwargs: Any) -> None:
+        """Send what was kept since the last ``prepare``; receiver of ``consumer_finished``. Never raises."""
+        frames = self._frames.get()
+        if not frames:
+            return
+        frame = frames[-1]
+        self._frames.set(frames[:-1])
+        frame.is_open = False
+        for _, run in itertools.groupby(frame.sends, key=lambda send: id(send.sender.channel_layer)):
+            sends = list(run)
+            try:
+                self._flush(
+                    sends[0].sender.channel_layer,
+                    [Outgoing(send.sender.name, send.content, send.sender.is_group) for send in sends],
+                )
+            except Exception as error:
+                counters.add("message.dropped.flush_failed", len(sends))
+                logger.error(
+                    "Could not send %d message(s) of a finished consumer (the first to %s): %s",
+                    len(sends),
+                    sends[0].sender.name,
+                    error,
+                    exc_info=True,
+                )
+
+    def _flush(self, layer: Any, batch: list[Outgoing]) -> None:
+        deadline = time.monotonic() + self.retry_time
+        while True:
+            full = []
+            for item, error in zip(batch, send_all(layer, batch), strict=True):
+                if isinstance(error, ChannelFull):
+                    full.append(item)
+                elif error is not None:
+                    counters.add("message.dropped.refused")
+                    logger.error("Could not send a message to %s: %s", item.name, error)
+            if not full:
+                return
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(self.retry_interval)
+            batch = full
+        counters.add("message.dropped.channel_full", len(full))
+        for item in full:
+            logger.error(
+                "Failed to send queued message to %s after retrying for %.2fs; it is dropped. You need to increase "
+                "the consumption rate on this channel, its capacity, or handle the ChannelFull exception yourself "
+                "after adding immediately=True to send().",
+                item.name,
+                self.retry_time,
+            )
+
+
+pending_message_store = PendingMessageStore()
+"""The store that ``Channel.send`` and ``Group.send`` use."""
+
+consumer_started.connect(pending_message_store.prepare, dispatch_uid="channels.pending.prepare")
+consumer_finished.connect(pending_message_store.send_and_flush, dispatch_uid="channels.pending.flush")
