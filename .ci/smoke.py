@@ -13,7 +13,7 @@ import urllib.request
 from importlib import resources
 from pathlib import Path
 
-PROJECT = '''
+PROJECT = """
 import sys
 from django.conf import settings
 
@@ -47,7 +47,7 @@ if __name__ == "__main__":
 
     sys.modules["project"] = sys.modules["__main__"]
     execute_from_command_line(sys.argv)
-'''
+"""
 
 
 def free_port() -> int:
