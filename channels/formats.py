@@ -155,6 +155,15 @@ def http_response_chunk(content: bytes = b"", *, more_content: bool = False) -> 
     return {"content": content, "more_content": more_content}
 
 
+def http_response_abort() -> Content:
+    """Return the content of the last message of a response that cannot be completed.
+
+    The interface should break the connection off, so that the client does not take what it has for the whole.
+    One that does not know ``closed`` ends the response, so nobody waits.
+    """
+    return {"content": b"", "more_content": False, "closed": True}
+
+
 def websocket_accept(subprotocol: str | None = None) -> Content:
     """Return the reply that accepts a handshake."""
     return {"accept": True} if subprotocol is None else {"accept": True, "subprotocol": subprotocol}
@@ -266,12 +275,20 @@ def read_websocket_reply(content: Content, channel: str = "a WebSocket's reply c
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """A message of an HTTP response; ``status`` and ``headers`` are None on all but the first."""
+    """A message of an HTTP response.
+
+    Attributes:
+        status, headers: None and empty on all messages but the first.
+        content: The next bytes of the body.
+        more_content: Whether another message follows.
+        closed: Whether the response ends here without being complete.
+    """
 
     status: int | None
     headers: tuple[tuple[bytes, bytes], ...]
     content: bytes
     more_content: bool
+    closed: bool = False
 
 
 def read_http_reply(content: Content, channel: str = "an HTTP reply channel") -> HttpReply:
@@ -292,4 +309,5 @@ def read_http_reply(content: Content, channel: str = "an HTTP reply channel") ->
         if any(mark in name + value for mark in (b"\r", b"\n", b"\0")):
             raise MalformedReply(f"The header {name!r} in a message on {channel} has a line break or NUL in it.")
         headers.append((name, value))
-    return HttpReply(status, tuple(headers), body, bool(content.get("more_content", False)))
+    more_content, closed = bool(content.get("more_content", False)), bool(content.get("closed", False))
+    return HttpReply(status, tuple(headers), body, more_content, closed)
