@@ -1,12 +1,13 @@
 """Naming things for people who read logs."""
 
+import inspect
 from typing import Any
 
 
 def name_that_thing(thing: Any) -> str:
     """Return the dotted name of a function, class, bound method or instance; its repr if it has none."""
-    if hasattr(thing, "__self__") and hasattr(thing, "__name__") and not isinstance(thing.__self__, type(__builtins__)):
-        owner = thing.__self__ if isinstance(thing.__self__, type) else type(thing.__self__)
+    if inspect.ismethod(thing):
+        owner = thing.__self__ if inspect.isclass(thing.__self__) else type(thing.__self__)
         return f"{name_that_thing(owner)}.{thing.__name__}"
     if hasattr(thing, "__qualname__") and hasattr(thing, "__module__"):
         return f"{thing.__module__}.{thing.__qualname__}"

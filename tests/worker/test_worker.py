@@ -1,0 +1,214 @@
+"""The loop of a worker: filters, errors, stopping, threads."""
+
+import threading
+import time
+
+import pytest
+
+from channels import Channel, route
+from channels.exceptions import LayerUnavailable
+from channels.layers.base import Delivery
+from channels.layers.inmemory import ChannelLayer
+from channels.registry import ChannelLayerWrapper
+from channels.signals import worker_ready
+from channels.worker import BATCH_LIMIT, Worker, WorkerGroup
+
+
+def make_layer(*routes, layer=None):
+    """Return a layer with the given routes."""
+    return ChannelLayerWrapper(layer or ChannelLayer(capacity=1000), "default", list(routes))
+
+
+class Recorder:
+    """A consumer that keeps what it gets and can be waited for."""
+
+    def __init__(self, expected=1):
+        self.got = []
+        self.expected = expected
+        self.done = threading.Event()
+
+    def __call__(self, message, **kwargs):
+        """Keep the message's number."""
+        self.got.append(message["n"])
+        if len(self.got) >= self.expected:
+            self.done.set()
+
+
+@pytest.fixture
+def run():
+    """Run workers in threads; all are stopped and joined at the end."""
+    running = []
+
+    def start(worker):
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        running.append((worker, thread))
+        return worker
+
+    yield start
+    for worker, thread in running:
+        worker.termed = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_worker_consumes_in_order_of_arrival(run):
+    """One worker, one channel: first come, first served, also when taken in batches."""
+    recorder = Recorder(200)
+    layer = make_layer(route("c", recorder))
+    for n in range(200):
+        layer.send("c", {"n": n})
+    run(Worker(layer, signal_handlers=False))
+    assert recorder.done.wait(10)
+    assert recorder.got == list(range(200))
+
+
+def test_worker_goes_on_after_any_error(run):
+    """A consumer's error, a bad name in its sends, a missing route: each ends one message only."""
+    recorder = Recorder()
+
+    def fails(message):
+        raise ValueError("boom")
+
+    def sends_badly(message):
+        Channel("not a name", channel_layer=layer).send({})
+
+    layer = make_layer(
+        route("fails", fails), route("bad", sends_badly), route("c", recorder), route("none", fails, x="y")
+    )
+    run(Worker(layer, signal_handlers=False))
+    for channel in ("fails", "bad", "none"):
+        layer.send(channel, {})
+    layer.send("c", {"n": 1})
+    assert recorder.done.wait(10)
+
+
+class FlakyLayer(ChannelLayer):
+    """Cannot be reached for its first calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.failures = [LayerUnavailable("gone"), LayerUnavailable("gone"), RuntimeError("odd")]
+
+    def receive_batch(self, channels, limit=1, timeout=0):
+        """Fail, then work."""
+        if self.failures:
+            raise self.failures.pop(0)
+        return super().receive_batch(channels, limit, timeout)
+
+
+def test_worker_survives_an_unreachable_layer(run, caplog):
+    """It tries again until it can, and logs the outage once and its end once."""
+    recorder = Recorder()
+    layer = make_layer(route("c", recorder), layer=FlakyLayer())
+    layer.send("c", {"n": 1})
+    run(Worker(layer, signal_handlers=False))
+    assert recorder.done.wait(10)
+    assert caplog.text.count("cannot be reached") == 1
+    assert caplog.text.count("can be reached again") == 1
+
+
+def test_worker_takes_one_message_at_a_time_when_consumers_are_slow():
+    """So that other workers can have the rest."""
+    worker = Worker(make_layer(route("c", lambda message: time.sleep(0.01))), signal_handlers=False)
+    for _ in range(20):
+        worker._run_one("c", Delivery(("c",), {}))
+    assert worker._batch_limit() == 1
+
+
+def test_worker_takes_many_messages_when_consumers_are_fast():
+    """Up to a bound."""
+    worker = Worker(make_layer(route("c", lambda message: None)), signal_handlers=False)
+    assert worker._batch_limit() == 1
+    worker._average = 1e-6
+    assert worker._batch_limit() == BATCH_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("only", "exclude", "kept"),
+    [
+        (None, None, ["http.request", "websocket.connect", "chat.Messages"]),
+        (["http.*"], None, ["http.request"]),
+        (None, ["http.*", "chat.*"], ["websocket.connect"]),
+        (["http.*", "websocket.*"], ["*.connect"], ["http.request"]),
+        (["chat.messages"], None, []),
+    ],
+)
+def test_channel_filters_keep_and_then_drop(only, exclude, kept):
+    """Globs are case-sensitive; a worker without a layer can be asked."""
+    worker = Worker(None, only_channels=only, exclude_channels=exclude)
+    assert worker.apply_channel_filters(["http.request", "websocket.connect", "chat.Messages"]) == kept
+
+
+def test_worker_without_channels_says_so_and_ends(caplog):
+    """Waiting for nothing would look like a hang."""
+    Worker(make_layer(), signal_handlers=False).run()
+    assert "There is no channel to consume" in caplog.text
+
+
+def test_stop_while_busy_finishes_the_consumer_and_its_sends(run):
+    """What has begun is completed; what waits stays in the layer."""
+    entered, release = threading.Event(), threading.Event()
+
+    def consumer(message):
+        entered.set()
+        release.wait(10)
+        Channel("out", channel_layer=layer).send({"n": message["n"]})
+
+    layer = make_layer(route("c", consumer))
+    worker = run(Worker(layer, signal_handlers=False))
+    layer.send("c", {"n": 1})
+    assert entered.wait(10)
+    worker.sigterm_handler(15, None)
+    layer.send("c", {"n": 2})
+    release.set()
+    assert layer.receive(["out"], block=True)[1] == {"n": 1}
+    while worker.in_job:
+        time.sleep(0.001)
+    assert layer.receive(["c"])[1] == {"n": 2}
+
+
+def test_ready_signals_name_each_worker():
+    """A group announces itself and its threads."""
+    seen = []
+
+    def receiver(sender, **kwargs):
+        seen.append(sender)
+
+    worker_ready.connect(receiver)
+    try:
+        group = WorkerGroup(make_layer(), n_threads=3, signal_handlers=False)
+        group.ready()
+    finally:
+        worker_ready.disconnect(receiver)
+    assert seen == [group, *group.sub_workers]
+    assert len(seen) == 3
+
+
+def test_group_consumes_in_all_its_threads(run):
+    """Two consumers that wait for each other can only finish side by side."""
+    barrier = threading.Barrier(3)
+    layer = make_layer(route("c", lambda message: barrier.wait(10)))
+    group = run(WorkerGroup(layer, n_threads=2, signal_handlers=False))
+    layer.send("c", {})
+    layer.send("c", {})
+    barrier.wait(10)
+    group.sigterm_handler(15, None)
+
+
+def test_group_that_need_not_be_graceful_leaves_at_once():
+    """As 1.x did."""
+    group = WorkerGroup(make_layer(), n_threads=2, stop_gracefully=False)
+    with pytest.raises(SystemExit):
+        group.sigterm_handler(15, None)
+
+
+def test_receive_replaced_on_the_wrapper_is_used(run):
+    """Packages of 1.x set ``receive`` on the wrapper."""
+    recorder = Recorder()
+    layer = make_layer(route("c", recorder))
+    messages = [("c", {"n": 5})]
+    layer.receive = lambda channels, block=False: messages.pop() if messages else (time.sleep(0.01), None)[1:] * 2
+    run(Worker(layer, signal_handlers=False))
+    assert recorder.done.wait(10)
+    assert recorder.got == [5]
