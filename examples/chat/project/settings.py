@@ -82,6 +82,8 @@ else:
     }
 # A socket on a path that no route takes is refused, as a page would be with 404.
 CHANNELS_REJECT_UNROUTED = True
+# The consumers here accept or refuse by themselves.
+CHANNELS_AUTO_ACCEPT = False
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},

@@ -12,8 +12,8 @@ const $ = (id) => document.getElementById(id);
 // ---- Small things every page has
 
 function paint(avatar, name) {
-  const sum = [...name].reduce((total, letter) => (total * 31 + letter.codePointAt(0)) >>> 0, 7);
-  avatar.style.background = PALETTE[sum % PALETTE.length];
+  const hash = [...name].reduce((sum, letter) => Math.imul(sum ^ letter.codePointAt(0), 16777619), 2166136261);
+  avatar.style.background = PALETTE[(hash >>> 8) % PALETTE.length];
   avatar.textContent = [...name].slice(0, 2).join("").toUpperCase();
 }
 
@@ -67,6 +67,11 @@ function openRoom(page) {
 
   scroller.addEventListener("scroll", () => isAtEnd() && ($("down").hidden = true));
   $("down").addEventListener("click", toEnd);
+  let height = scroller.clientHeight; // when the window shrinks, the end stays in sight
+  new ResizeObserver(() => {
+    if (scroller.scrollHeight - scroller.scrollTop - height < 80) toEnd();
+    height = scroller.clientHeight;
+  }).observe(scroller);
 
   // -- Messages
 
