@@ -1,0 +1,123 @@
+"""``run.py``, the one command: what it installs, what it skips, and that the server takes its place."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+
+from tests.support.chat import CHAT, ROOT, free_port, stop, wait_for
+
+
+@pytest.fixture(scope="module")
+def run() -> ModuleType:
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("chat_run", CHAT / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A small copy of the checkout: as much of it as decides whether to install again."""
+    root = tmp_path / "checkout"
+    (root / "channels").mkdir(parents=True)
+    for name in ("setup.py", "pyproject.toml", "channels/_version.py"):
+        shutil.copy2(ROOT / name, root / name)
+    return root
+
+
+@contextmanager
+def serving(*options: str, database: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run the script until its login page is answered; give the process and the address."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, str(CHAT / "run.py"), "--port", str(port), *options],
+        env={**os.environ, "CHAT_DB": str(database)},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def answers() -> bool:
+        assert process.poll() is None, "run.py ended"
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/login/", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    try:
+        wait_for(answers, "run.py serves the login page", 300)
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        # The reloader's child is in the same session, and nothing else is.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        stop(process)
+
+
+def test_script_prepares_and_serves(tmp_path: Path) -> None:
+    """With the interpreter at hand: a new database, then the pages and their styles."""
+    with serving("--no-venv", database=tmp_path / "new.sqlite3") as (_, url):
+        assert "chat/chat.css" in httpx.get(f"{url}/login/").text
+        assert httpx.get(f"{url}/static/chat/chat.css").status_code == 200
+
+
+def test_interrupt_ends_the_server(tmp_path: Path) -> None:
+    """Ctrl-C reaches the server, which took the place of the script."""
+    with serving("--no-venv", database=tmp_path / "new.sqlite3") as (process, url):
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(20)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+
+
+@pytest.mark.skipif(not os.environ.get("CI"), reason="installs from the package index: set CI=1 to run it")
+def test_script_installs_once(tmp_path: Path) -> None:
+    """A first run makes the environment, a second finds it ready."""
+    options = ("--venv", str(tmp_path / "venv"))
+    with serving(*options, database=tmp_path / "new.sqlite3"):
+        pass
+    before = time.monotonic()
+    with serving(*options, database=tmp_path / "new.sqlite3"):
+        assert time.monotonic() - before < 15
+
+
+def test_fingerprint_stays_while_nothing_changes(run: ModuleType, checkout: Path) -> None:
+    """So that a second run installs nothing."""
+    assert run.fingerprint(checkout) == run.fingerprint(checkout)
+
+
+def test_fingerprint_changes_with_a_module(run: ModuleType, checkout: Path) -> None:
+    """An edited checkout is installed again."""
+    before = run.fingerprint(checkout)
+    (checkout / "channels/new.py").write_text("")
+    assert run.fingerprint(checkout) != before
+
+
+def test_stamp_of_nothing_is_empty(run: ModuleType, tmp_path: Path) -> None:
+    """An environment that is missing, or half made, does not count as installed."""
+    assert run.read_stamp(tmp_path / "missing") == {}
+
+
+def test_busy_port_is_named(run: ModuleType) -> None:
+    """With another one to try."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Cannot serve on 127.0.0.1:{port}"):
+            run.require_free("127.0.0.1", port)

@@ -1,0 +1,250 @@
+"""The example chat as tests use it: its processes on free ports, its users as HTTP, WebSocket and browser clients."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAT = ROOT / "examples/chat"
+PASSWORD = "correct-horse-battery"
+
+_CHROMIUM_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,860",
+    "--lang=en-GB",
+)
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    """Return the first true value of ``condition``; for things of other programs that nothing announces.
+
+    Raises:
+        AssertionError: It was not true within the time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        time.sleep(0.02)
+
+
+def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
+    """Signal a process, wait for its end and return its exit status; one that does not end is killed."""
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        return process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+class Site:
+    """A running chat: a server, perhaps workers of their own, and a database.
+
+    Args:
+        directory: Where the database and the logs go.
+        redis_url: Use the Redis layer at this address, with workers as processes.
+    """
+
+    def __init__(self, directory: Path, redis_url: str | None = None) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.is_distributed = redis_url is not None
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"},
+            "CHAT_DB": str(directory / "chat.sqlite3"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        if redis_url:
+            self.environment["CHAT_REDIS_URL"] = redis_url
+
+    @property
+    def url(self) -> str:
+        """The address of the site."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def manage(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a management command; its output goes to the log."""
+        with (self.directory / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(CHAT / "manage.py"), *arguments],
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    def log(self) -> str:
+        """Return what the processes have printed."""
+        return (self.directory / "log.txt").read_text(errors="replace")
+
+    def migrate(self) -> None:
+        """Make the database."""
+        assert self.manage("migrate", "--verbosity", "0").wait(120) == 0, self.log()
+
+    def start_server(self) -> subprocess.Popen[bytes]:
+        """Start the server, with workers in it unless there are to be workers elsewhere."""
+        extra = ["--noworker"] if self.is_distributed else []
+        return self.manage("runserver", "--noreload", *extra, f"127.0.0.1:{self.port}")
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker process."""
+        return self.manage("runworker")
+
+    def wait_until_up(self) -> None:
+        """Wait until a page is answered."""
+
+        def answers() -> bool:
+            for process in self.processes:
+                assert process.poll() in (None, 0), f"A process of the chat ended:\n{self.log()}"
+            try:
+                return httpx.get(f"{self.url}/login/", timeout=5).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        try:
+            wait_for(answers, "The chat serves its login page", 60)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()}") from None
+
+    def stop(self) -> None:
+        """Stop every process."""
+        for process in self.processes:
+            stop(process)
+
+
+@contextmanager
+def running(directory: Path, redis_url: str | None = None, workers: int = 0) -> Iterator[Site]:
+    """Run the chat during a ``with`` block.
+
+    Args:
+        directory: Where the database and the logs go.
+        redis_url: Use Redis, with ``workers`` worker processes.
+        workers: How many.
+    """
+    site = Site(directory, redis_url)
+    try:
+        site.migrate()
+        site.start_server()
+        for _ in range(workers):
+            site.start_worker()
+        site.wait_until_up()
+        yield site
+    finally:
+        site.stop()
+
+
+class Talker:
+    """A user with an account, over HTTP and WebSockets without a browser."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self.site = site
+        self.name = name
+        self.sockets: list[ClientConnection] = []
+        self.http = httpx.Client(base_url=site.url, follow_redirects=True, timeout=20)
+        page = self.post("/signup/", username=name, password1=PASSWORD, password2=PASSWORD)
+        assert "sessionid" in self.http.cookies, page.text
+
+    def post(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form, as a page would."""
+        if "csrftoken" not in self.http.cookies:
+            self.http.get("/login/")
+        return self.http.post(path, data={**fields, "csrfmiddlewaretoken": self.http.cookies["csrftoken"]})
+
+    def open_room(self, title: str) -> str:
+        """Open a room and return the last part of its address."""
+        page = self.post("/rooms/new/", title=title, topic="")
+        assert page.url.path == f"/rooms/{title.lower()}/", page.text
+        return title.lower()
+
+    def enter(self, room: str) -> ClientConnection:
+        """Open a socket in a room."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
+        address = f"ws://127.0.0.1:{self.site.port}/rooms/{room}/socket/"
+        opened = connect(address, additional_headers={"Cookie": cookies}, proxy=None)
+        self.sockets.append(opened)
+        return opened
+
+    def close(self) -> None:
+        """Close the sockets and the HTTP client."""
+        for opened in self.sockets:
+            opened.close()
+        self.http.close()
+
+
+def send(opened: ClientConnection, stream: str, **payload: Any) -> None:
+    """Send a frame of a stream."""
+    opened.send(json.dumps({"stream": stream, "payload": payload}))
+
+
+def hear(opened: ClientConnection, stream: str, event: str, seconds: float = 20, **values: Any) -> dict[str, Any]:
+    """Return the next frame of a stream that has these values; others are passed over.
+
+    Raises:
+        TimeoutError: None came within the time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        frame = json.loads(opened.recv(timeout=max(0, deadline - time.monotonic())))
+        payload: dict[str, Any] = frame["payload"]
+        wanted = {"event": event, **values}
+        if frame["stream"] == stream and wanted.items() <= {key: payload.get(key) for key in wanted}.items():
+            return payload
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Run a headless Chromium during a ``with`` block; without one, skip, or fail where CI is set."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (program and driver):
+        text = "Install chromium and chromedriver (Debian: apt install chromium chromium-driver)."
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(text)
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = program
+        for flag in (*_CHROMIUM_FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        chrome = webdriver.Chrome(options=options, service=Service(driver))
+        try:
+            yield chrome
+        finally:
+            chrome.quit()
