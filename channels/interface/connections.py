@@ -1,0 +1,226 @@
+"""What drives a bridge: it waits, keeps time and retries, and decides nothing that a bridge could decide.
+
+Here is what both protocols have in common; ``requests`` and ``sockets`` hold the rest. A connection lives in the
+task in which the server calls the application. A second task reads from the client, so that replies, deadlines
+and the client never wait for each other.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from channels import counters
+from channels.backoff import Backoff
+from channels.exceptions import ChannelFull, LayerUnavailable, MalformedReply, MessageTooLarge
+from channels.interface.effects import Effects, ToClient, ToLayer
+from channels.interface.farewells import Farewells
+from channels.interface.limits import Limits
+from channels.interface.outbox import Outbox
+from channels.interface.replies import ReplyRouter
+from channels.interface.timer import Timer
+from channels.types import ActionLogger, Event, Receive, Scope, Send
+
+logger = logging.getLogger("django.channels.interface")
+
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 0.25
+"""Seconds between two attempts at a full channel, at least and at most."""
+
+_KINDS: dict[type[Exception], str] = {ChannelFull: "full", LayerUnavailable: "unavailable", MessageTooLarge: "size"}
+
+REPORT_SECONDS = 5.0
+"""A layer that fails fails for every connection; one log line in so many seconds says it."""
+
+
+@dataclass(slots=True)
+class Services:
+    """What all connections of one event loop share."""
+
+    layer: Any
+    limits: Limits
+    router: ReplyRouter
+    farewells: Farewells
+    action_logger: ActionLogger | None = None
+    silent_until: float = 0.0
+
+    def report(self, effect: ToLayer, error: Exception) -> None:
+        """Log that a message could not be sent, at most once in a while."""
+        known = type(error) in _KINDS
+        now = asyncio.get_running_loop().time()
+        if known and now < self.silent_until:
+            return
+        self.silent_until = now + REPORT_SECONDS
+        logger.error("A message on %s was not sent: %s", effect.channel, error, exc_info=None if known else error)
+
+    def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
+        """Tell the action logger, if there is one; what it raises is logged and goes no further."""
+        if self.action_logger is not None:
+            try:
+                self.action_logger(protocol, action, details)
+            except Exception:
+                logger.exception("The action logger failed.")
+
+
+def client_name(scope: Scope) -> str | None:
+    """Return the client's address as action loggers see it, or None where there is none."""
+    client = scope.get("client")
+    return f"{client[0]}:{client[1]}" if client else None
+
+
+class Connection:
+    """What both protocols have in common.
+
+    Args:
+        bridge: Decides.
+        send: The server's callable.
+        services: Shared with other connections.
+        scope: Of the connection.
+    """
+
+    gone: ClassVar[Event]
+    """The event that says that the client went away."""
+
+    def __init__(self, bridge: Any, send: Send, services: Services, scope: Scope) -> None:
+        self.bridge = bridge
+        self._services = services
+        self._scope = scope
+        self._loop = asyncio.get_running_loop()
+        self._outbox = Outbox(send, services.limits.backlog_bytes, self._check, self._client_gone)
+        self._timer = Timer(self._expired)
+        self._state = bridge.state
+        self._done: asyncio.Future[None] = self._loop.create_future()
+
+    async def run(self, receive: Receive) -> None:
+        """Serve until the connection has ended."""
+        bridge = self.bridge
+        self._services.router.open(bridge.reply_channel, self)
+        self._timer.set(bridge.deadline)
+        reader: asyncio.Task[None] | None = None
+        try:
+            await self._carry_out(bridge.opened())
+            if not self._done.done():
+                reader = self._loop.create_task(self._read(receive))
+                await self._done
+        finally:
+            # Cancelled by the server or not: first what must happen, then what may be interrupted again.
+            self._timer.cancel()
+            self._services.router.close(bridge.reply_channel)
+            self._client_gone()
+            self._ended()
+            if reader is not None and not reader.done():
+                reader.cancel()
+                await asyncio.wait({reader})
+            await self._outbox.close()
+
+    # Called by the router
+
+    def deliver(self, reply: Any, via_group: bool) -> None:
+        """Take a reply."""
+        self._apply(self.bridge.reply(reply, via_group))
+
+    def malformed(self, error: MalformedReply) -> None:
+        """Take note of a message that is no reply."""
+        self._apply(self.bridge.malformed(error))
+
+    # Effects
+
+    def _apply(self, effects: Effects) -> None:
+        """Carry out what needs no waiting: everything but messages with an outcome."""
+        for effect in effects:
+            if type(effect) is ToClient:
+                self._to_client(effect.event)
+            elif type(effect) is ToLayer:
+                self._say_farewell(effect)
+        if self.bridge.state is not self._state:
+            self._changed()
+
+    async def _carry_out(self, effects: Effects) -> None:
+        for effect in effects:
+            if type(effect) is not ToLayer or self._is_farewell(effect):
+                self._apply((effect,))
+                continue
+            error = await self._put(effect)
+            self._apply(self.bridge.sent(effect) if error is None else self.bridge.refused(effect, error))
+            if self.bridge.finished:
+                break
+        if self.bridge.state is not self._state:
+            self._changed()
+        self._check()
+
+    async def _put(self, effect: ToLayer) -> Exception | None:
+        """Send the message of ``effect``, trying as often as is right; return why it was not sent, or None."""
+        error = await self._try(effect)
+        if isinstance(error, ChannelFull | LayerUnavailable):
+            backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+            give_up = self._loop.time() + self._patience(effect)
+            while error is not None and not self.bridge.finished and self._loop.time() < give_up:
+                await self._pause(backoff.failed())
+                error = await self._try(effect)
+        if error is not None:
+            self._services.report(effect, error)
+        return error
+
+    async def _try(self, effect: ToLayer) -> Exception | None:
+        try:
+            await self._services.layer.asend(effect.channel, effect.content)
+        except asyncio.CancelledError:
+            # It may or may not have left; to say goodbye once too often does no harm.
+            self._apply(self.bridge.sent(effect))
+            raise
+        except Exception as error:
+            counters.add(f"interface.refused.{_KINDS.get(type(error), 'error')}")
+            return error
+        return None
+
+    def _to_client(self, event: Event) -> None:
+        self._outbox.put(event)
+
+    def _changed(self) -> None:
+        self._state = self.bridge.state
+        self._timer.set(self.bridge.deadline)
+        self._check()
+
+    def _check(self) -> None:
+        if self.bridge.finished and self._outbox.idle and not self._done.done():
+            self._done.set_result(None)
+
+    # The client and the clock
+
+    async def _read(self, receive: Receive) -> None:
+        try:
+            while not self.bridge.finished:
+                await self._carry_out(self.bridge.client(await self._next_event(receive)))
+        except Exception:
+            logger.exception("A connection ends: its events cannot be read.")
+            self._client_gone()
+
+    async def _next_event(self, receive: Receive) -> Event:
+        return await receive()
+
+    def _client_gone(self) -> None:
+        self._apply(self.bridge.client(self.gone))
+        self._check()
+
+    def _expired(self) -> None:
+        self._apply(self.bridge.expired())
+
+    # What the protocols differ in
+
+    def _is_farewell(self, effect: ToLayer) -> bool:
+        """Return whether the message of ``effect`` comes after the end, so that nobody waits for it."""
+        raise NotImplementedError
+
+    def _say_farewell(self, effect: ToLayer) -> None:
+        raise NotImplementedError
+
+    def _patience(self, effect: ToLayer) -> float:
+        """Return how many seconds the message of ``effect`` may wait for room."""
+        raise NotImplementedError
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def _ended(self) -> None:
+        """The connection has ended."""
+        raise NotImplementedError

@@ -1,0 +1,111 @@
+"""The way from one connection to its client: events in order, without waiting where the server does not wait.
+
+A server's ``send`` mostly hands bytes to a transport and returns; it suspends when the client reads too slowly.
+So nothing here is a task or a queue until that happens. What piles up meanwhile is bounded.
+"""
+
+import asyncio
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from channels import counters
+from channels.types import Event, Send
+
+logger = logging.getLogger("django.channels.interface")
+
+
+if sys.version_info >= (3, 12):
+
+    def _start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # Runs at once, up to the first real suspension: mostly to the end, without a turn of the loop.
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+
+else:
+
+    def _start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return loop.create_task(coroutine)
+
+
+def _size(event: Event) -> int:
+    return len(event.get("text") or event.get("bytes") or event.get("body") or b"")
+
+
+class Outbox:
+    """Hands events to a server, in order.
+
+    Args:
+        send: The ASGI-3 callable of the connection.
+        limit: Bytes that may wait here.
+        on_idle: Called when everything given so far has been handed over, unless ``put`` did so itself.
+        on_failure: Called once if no more can be: ``send`` raised, or more than ``limit`` bytes wait.
+    """
+
+    def __init__(self, send: Send, limit: int, on_idle: Callable[[], None], on_failure: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._send = send
+        self._limit = limit
+        self._on_idle = on_idle
+        self._on_failure = on_failure
+        self._events: deque[Event] = deque()
+        self._waiting_bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self._draining = False
+        self._failed = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything has been handed over, or never will be."""
+        return not self._draining
+
+    def put(self, event: Event) -> None:
+        """Hand ``event`` to the server after everything given before it. Must not be called after ``close``."""
+        if self._failed:
+            counters.add("interface.dropped.gone")
+            return
+        self._events.append(event)
+        if not self._draining:
+            self._draining = True
+            self._task = None
+            task = _start(self._loop, self._drain())
+            if not task.done():
+                self._task = task
+            return
+        self._waiting_bytes += _size(event)
+        if self._waiting_bytes > self._limit:
+            self._fail("dropped.backlog", f"more than {self._limit} bytes wait for a client that reads too slowly")
+
+    async def close(self) -> None:
+        """Give up what still waits."""
+        self._failed = True
+        self._events.clear()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        events = self._events
+        try:
+            while events:
+                await self._send(events.popleft())
+                if not events:
+                    self._waiting_bytes = 0
+        except OSError as error:
+            self._fail("dropped.gone", f"the client is gone ({error!r})", logging.DEBUG)
+        except Exception as error:
+            self._fail("dropped.failed", f"the server refused an event ({error!r})")
+        finally:
+            self._draining = False
+        if self._task is not None:
+            self._on_idle()
+
+    def _fail(self, reason: str, text: str, level: int = logging.WARNING) -> None:
+        if self._failed:
+            return
+        self._failed = True
+        counters.add(f"interface.{reason}", 1 + len(self._events))
+        self._events.clear()
+        logger.log(level, "A connection ends: %s.", text)
+        self._on_failure()

@@ -1,0 +1,67 @@
+"""Replies as the bridges want them: read once, however many connections they are for, with what they are to each."""
+
+from typing import NamedTuple
+
+from channels import formats
+from channels.formats import HttpReply, WebsocketReply
+from channels.interface.effects import ToClient
+from channels.interface.states import RequestInput, SocketInput
+from channels.types import Content
+
+
+class SocketReply(NamedTuple):
+    """A reply, read once for all sockets it is for.
+
+    Attributes:
+        reply: What the sender asked for.
+        handshake: The input it is to a socket that is connecting.
+        stream: The input it is to a socket that is open.
+        frames: The frame it holds, as effects: none or one.
+    """
+
+    reply: WebsocketReply
+    handshake: SocketInput
+    stream: SocketInput
+    frames: tuple[ToClient, ...]
+
+
+def _handshake_input(reply: WebsocketReply) -> SocketInput:
+    if not reply.decides:
+        return SocketInput.UNDECIDED
+    accepts = bool(reply.text or reply.data) if reply.accept is None else reply.accept
+    return SocketInput.ACCEPT if accepts else SocketInput.REFUSE
+
+
+def read_websocket(content: Content, channel: str = "a WebSocket's reply channel") -> SocketReply:
+    """Return what ``content`` asks of the sockets it was sent to.
+
+    Raises:
+        MalformedReply: It does not have the shape of a reply.
+    """
+    reply = formats.read_websocket_reply(content, channel)
+    frames: tuple[ToClient, ...] = ()
+    if reply.text is not None:
+        frames = (ToClient({"type": "websocket.send", "text": reply.text}),)
+    elif reply.data is not None:
+        frames = (ToClient({"type": "websocket.send", "bytes": reply.data}),)
+    stream = SocketInput.DATA if reply.close is None else SocketInput.CLOSE
+    return SocketReply(reply, _handshake_input(reply), stream, frames)
+
+
+class RequestReply(NamedTuple):
+    """A message of an HTTP response, and the input it is."""
+
+    reply: HttpReply
+    stream: RequestInput
+
+
+def read_http(content: Content, channel: str = "an HTTP reply channel") -> RequestReply:
+    """Return what ``content`` asks of the requests it was sent to.
+
+    Raises:
+        MalformedReply: It does not have the shape of a reply.
+    """
+    reply = formats.read_http_reply(content, channel)
+    if reply.status is None:
+        return RequestReply(reply, RequestInput.CHUNK if reply.more_content else RequestInput.LAST)
+    return RequestReply(reply, RequestInput.START if reply.more_content else RequestInput.WHOLE)

@@ -1,0 +1,92 @@
+"""The driver of an ``HttpBridge``."""
+
+import asyncio
+import math
+from typing import ClassVar
+
+from channels.interface.connections import Connection, Services, client_name
+from channels.interface.effects import ToLayer
+from channels.interface.http import DISCONNECT, REQUEST, HttpBridge
+from channels.types import Event, Receive, Scope, Send
+
+
+class HttpConnection(Connection):
+    """One HTTP request and its response.
+
+    Args:
+        scope, send: As the server called the application.
+        services: Shared with other connections.
+    """
+
+    bridge: HttpBridge
+    gone: ClassVar[Event] = {"type": "http.disconnect"}
+
+    def __init__(self, scope: Scope, send: Send, services: Services) -> None:
+        bridge = HttpBridge(
+            scope, services.router.new_channel("http.response"), services.limits, services.layer.new_channel
+        )
+        super().__init__(bridge, send, services, scope)
+        self._began = self._loop.time()
+        self._body_bytes = 0
+        self._receive: Receive | None = None
+        self._ahead: asyncio.Future[Event] | None = None
+
+    async def run(self, receive: Receive) -> None:
+        """Serve until the response is complete or nobody wants it."""
+        self._receive = receive
+        try:
+            await super().run(receive)
+        finally:
+            if self._ahead is not None:
+                self._ahead.cancel()
+
+    def _to_client(self, event: Event) -> None:
+        self._body_bytes += len(event.get("body", b""))
+        super()._to_client(event)
+
+    async def _next_event(self, receive: Receive) -> Event:
+        ahead, self._ahead = self._ahead, None
+        event = await (receive() if ahead is None else ahead)
+        self._timer.set(self.bridge.deadline)
+        return event
+
+    def _is_farewell(self, effect: ToLayer) -> bool:
+        return effect.channel == DISCONNECT or bool(effect.content.get("closed"))
+
+    def _say_farewell(self, effect: ToLayer) -> None:
+        if effect.channel == DISCONNECT:
+            self._services.farewells.add_once(effect)
+        else:
+            self._services.farewells.add(effect)
+
+    def _patience(self, effect: ToLayer) -> float:
+        # A part of a body waits until its reader is ready, the client is gone or the time is up.
+        return 0.0 if effect.channel == REQUEST else math.inf
+
+    async def _pause(self, seconds: float) -> None:
+        """Pause, and look out for the client: it may give up while its body waits."""
+        if self._ahead is None and self._receive is not None:
+            self._ahead = asyncio.ensure_future(self._read_ahead(self._receive))
+        if self._ahead is None or self._ahead.done():
+            await asyncio.sleep(seconds)
+            return
+        await asyncio.wait({self._ahead}, timeout=seconds)
+        if self._ahead.done() and not self._ahead.cancelled() and self._ahead.result()["type"] != "http.request":
+            self._client_gone()
+
+    async def _read_ahead(self, receive: Receive) -> Event:
+        return await receive()
+
+    def _ended(self) -> None:
+        if self.bridge.status is None:
+            return
+        query = self._scope.get("query_string", b"").decode("latin-1")
+        details = {
+            "path": f"{self._scope['path']}?{query}" if query else self._scope["path"],
+            "status": self.bridge.status,
+            "method": self._scope["method"].upper(),
+            "client": client_name(self._scope),
+            "time_taken": self._loop.time() - self._began,
+            "size": self._body_bytes,
+        }
+        self._services.log_action("http", "complete", details)
