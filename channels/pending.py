@@ -8,7 +8,7 @@ consumer has already ended goes out at once.
 import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
@@ -41,6 +41,7 @@ class _Frame:
 
     def __init__(self) -> None:
         self.sends: list[PendingSend] = []
+        self.afterwards: list[Callable[[], None]] = []
         self.is_open = True
 
 
@@ -75,6 +76,13 @@ class PendingMessageStore:
         """Keep ``message`` like ``append``, but let it leave before all others."""
         self._frames.get()[-1].sends.insert(0, PendingSend(sender, message))
 
+    def call_after_flush(self, action: Callable[[], None]) -> None:
+        """Call ``action`` when what the running consumer sends has left; at once if none is running."""
+        if self.active:
+            self._frames.get()[-1].afterwards.append(action)
+        else:
+            action()
+
     def prepare(self, **kwargs: Any) -> None:
         """Begin to keep sends; receiver of ``consumer_started``."""
         self._frames.set((*self._frames.get(), _Frame()))
@@ -103,6 +111,11 @@ class PendingMessageStore:
                     error,
                     exc_info=True,
                 )
+        for action in frame.afterwards:
+            try:
+                action()
+            except Exception:
+                logger.exception("Error after the sends of a consumer")
 
     def _flush(self, layer: Any, batch: list[Outgoing]) -> None:
         deadline = time.monotonic() + self.retry_time

@@ -60,7 +60,7 @@ class BaseChannelLayer:
     """
 
     extensions: Sequence[str] = ()
-    """Which of ``groups``, ``flush``, ``statistics`` and ``async`` this layer has."""
+    """Which of ``groups``, ``flush``, ``statistics``, ``async`` and ``ordering`` (``layers.turns``) this layer has."""
 
     local_only: ClassVar[bool] = False
     """Whether the layer reaches only the process it lives in. Said by each class of itself, never inherited."""

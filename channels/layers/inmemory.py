@@ -15,6 +15,7 @@ from channels import counters, names
 from channels.formats import copy_content
 from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
 from channels.layers.store import Store, Tally
+from channels.layers.turns import LocalTurns
 from channels.layers.waiting import Timer, Waiter, Waiters
 from channels.types import Content
 
@@ -31,7 +32,7 @@ class ChannelLayer(BaseChannelLayer):
     members. Arguments are those of ``BaseChannelLayer``; the default capacity is 10, as in 1.x.
     """
 
-    extensions = ("groups", "flush", "statistics", "async")
+    extensions = ("groups", "flush", "statistics", "async", "ordering")
     local_only = True
     default_capacity: ClassVar[int] = 10
 
@@ -44,6 +45,7 @@ class ChannelLayer(BaseChannelLayer):
         self._lock = threading.RLock()
         self._store = Store(self.expiry, self.group_expiry)
         self._waiters = Waiters()
+        self.turns = LocalTurns(self.group_expiry, lambda: self.clock())
 
     # Sending
 
@@ -213,6 +215,7 @@ class ChannelLayer(BaseChannelLayer):
     def flush(self) -> None:
         with self._lock:
             self._store = Store(self.expiry, self.group_expiry)
+        self.turns.clear()
 
     def global_statistics(self) -> dict[str, float]:
         """Return ``messages_count`` and ``channel_full_count`` since the layer was made or flushed."""

@@ -1,0 +1,298 @@
+"""Turns: which message of a connection may run now, which must wait, which has had its time.
+
+A ``Line`` is the order of one connection: a value with transitions, no lock, no clock, no storage.
+``LocalTurns`` keeps the lines of one process. A layer that decides turns itself, each in one step that no
+other worker can come between, offers an object with the methods of ``Turns`` as its attribute ``turns`` and
+names the extension ``ordering``; layers without one are served from session records (``channels.ordering``).
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar, NamedTuple, Protocol
+
+from channels.formats import ORDER
+from channels.types import Content
+
+LAST_CHANNEL = "websocket.disconnect"
+"""The channel of the message after which a connection sends no more."""
+
+
+class Early(NamedTuple):
+    """A message with an order, and the channel it came on."""
+
+    channel: str
+    content: Content
+
+    @property
+    def order(self) -> int:
+        """Its place in the order of its connection, from 0."""
+        order: int = self.content[ORDER]
+        return order
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection sends no more after it."""
+        return self.channel == LAST_CHANNEL
+
+
+class Verdict(Enum):
+    """What may happen to a message now."""
+
+    RUN = "run"
+    """It is its turn, until the caller ends the turn."""
+
+    HELD = "held"
+    """It came early and is kept; who ends the turn before it gets it back."""
+
+    DROPPED = "dropped"
+    """It ran already, or its connection was given up."""
+
+    FULL = "full"
+    """More came early than may be kept: the connection is given up now."""
+
+
+class Taken(NamedTuple):
+    """The answer to a message, and kept messages whose turn has come meanwhile."""
+
+    verdict: Verdict
+    released: Sequence[Early] = ()
+
+
+class Stalled(NamedTuple):
+    """A connection that waited too long.
+
+    Attributes:
+        connection: Its reply channel.
+        missing: The order that never came, or None if nothing is known to be lost.
+        released: Kept messages that may run all the same.
+        dropped: How many kept messages were dropped.
+    """
+
+    connection: str
+    missing: int | None
+    released: Sequence[Early]
+    dropped: int
+
+
+class Turns(Protocol):
+    """What decides turns. ``wait`` is how many seconds a connection waits for a missing message."""
+
+    needs_renewal: bool
+    """Whether a turn that is not renewed within ``wait`` seconds counts as that of a dead worker."""
+
+    def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
+        """Ask for the turn of ``message``; at most ``limit`` early ones are kept for a connection."""
+
+    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
+        """End a turn and return the kept messages to run next; without ``advance`` the same order comes again."""
+
+    def renew(self, connection: str, message: Early, wait: float) -> None:
+        """Say that the consumer of ``message`` is still running."""
+
+    def stalled(self, wait: float) -> Sequence[Stalled]:
+        """Give up connections that waited too long; each is returned to one caller only."""
+
+
+class State(Enum):
+    """What becomes of the messages of a connection."""
+
+    OPEN = "open"
+    """They run in order."""
+
+    BROKEN = "broken"
+    """One was lost: all are dropped but the last, which ends what the others began."""
+
+    ENDED = "ended"
+    """The last has run: all are dropped."""
+
+
+@dataclass
+class Line:
+    """The order of one connection.
+
+    Attributes:
+        next: The order that may run; None until the first has come.
+        is_running: Whether a consumer has the turn ``next``.
+        due: When patience ends: with the running consumer, or with waiting for a missing message.
+        state: What becomes of its messages.
+        early: The kept messages by order.
+        seen: When a message of it was last seen.
+    """
+
+    next: int | None = None
+    is_running: bool = False
+    due: float = math.inf
+    state: State = State.OPEN
+    early: dict[int, Early] = field(default_factory=dict)
+    seen: float = 0.0
+
+    def judge(self, message: Early, now: float) -> Verdict:
+        """Return what may happen to ``message``; changes nothing."""
+        is_busy = self.is_running and now < self.due
+        if self.state is State.ENDED:
+            return Verdict.DROPPED
+        if self.state is State.BROKEN:
+            if not message.is_last:
+                return Verdict.DROPPED
+            return Verdict.HELD if is_busy else Verdict.RUN
+        if self.next is None:
+            # A socket that sends was accepted: where order 1 comes first, connects are not ordered. A
+            # disconnect proves nothing of the kind; its connect may still be waiting for a worker.
+            begins = message.order == 0 or (message.order == 1 and not message.is_last)
+            return Verdict.RUN if begins else Verdict.HELD
+        if message.order < self.next:
+            return Verdict.DROPPED
+        return Verdict.HELD if message.order > self.next or is_busy else Verdict.RUN
+
+    def begin(self, message: Early, due: float) -> None:
+        """Give the turn to ``message``, until ``due``."""
+        self.next, self.is_running, self.due = message.order, True, due
+
+    def keep(self, message: Early, now: float, wait: float) -> None:
+        """Keep an early message."""
+        self.early[message.order] = message
+        if self.due == math.inf and not self.is_running:
+            self.due = now + wait
+
+    def has_turn(self, message: Early) -> bool:
+        """Return whether ``message`` still has the turn it was given."""
+        return self.is_running and self.next == message.order
+
+    def end(self, message: Early, advance: bool, now: float, wait: float) -> list[Early]:
+        """End the turn of ``message`` and return the kept messages that follow it without a gap."""
+        if not self.has_turn(message):
+            return []
+        self.is_running = False
+        if advance:
+            self.next = message.order + 1
+            if message.is_last:
+                self.state = State.ENDED
+        released = self._due_next()
+        self.due = now + wait if self.early else math.inf
+        return released
+
+    def _due_next(self) -> list[Early]:
+        if self.state is not State.OPEN:
+            return self._give_up_early()
+        released = []
+        order = self.next or 0
+        while order in self.early:
+            released.append(self.early.pop(order))
+            order += 1
+        return released
+
+    def _give_up_early(self) -> list[Early]:
+        last = [message for message in self.early.values() if message.is_last and self.state is State.BROKEN]
+        self.early.clear()
+        return last
+
+    def give_up(self, connection: str, now: float) -> Stalled:
+        """Stop waiting: from now on only the last message runs, and not beside one that is running."""
+        only_last = all(message.is_last for message in self.early.values())
+        missing = None if self.state is not State.OPEN or (self.next is None and only_last) else self.next or 0
+        self.state = State.BROKEN
+        kept = len(self.early)
+        released: list[Early] = []
+        if self.is_running and now < self.due:
+            self.early = {order: message for order, message in self.early.items() if message.is_last}
+        else:
+            self.is_running, self.due = False, math.inf
+            released = self._give_up_early()
+        return Stalled(connection, missing, released, kept - len(self.early) - len(released))
+
+
+class LocalTurns:
+    """The turns of a layer that lives in one process.
+
+    Args:
+        expiry: Seconds after which a connection that sent nothing is forgotten.
+        clock: Seconds, never running backwards.
+    """
+
+    needs_renewal = False
+    FORGET_SECONDS: ClassVar[float] = 60.0
+    """How long an ended connection is remembered, so that a late message of it does not begin it anew."""
+
+    def __init__(self, expiry: float = 86_400, clock: Callable[[], float] = time.monotonic) -> None:
+        self._expiry = expiry
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._lines: dict[str, Line] = {}
+        self._waiting: set[str] = set()
+        self._ended: dict[str, float] = {}
+        self._looked = clock()
+
+    def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
+        """Ask for the turn of ``message``."""
+        with self._lock:
+            now = self._clock()
+            line = self._lines.setdefault(connection, Line())
+            line.seen = now
+            verdict = line.judge(message, now)
+            if verdict is Verdict.RUN:
+                # Whoever has the turn dies with this process, and the line with it.
+                line.begin(message, math.inf)
+            elif verdict is Verdict.HELD:
+                if message.order in line.early:
+                    return Taken(Verdict.DROPPED)
+                line.keep(message, now, wait)
+                self._waiting.add(connection)
+                if len(line.early) > limit:
+                    released = line.give_up(connection, now).released
+                    self._settle(connection, line, now)
+                    return Taken(Verdict.FULL, released)
+            return Taken(verdict)
+
+    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
+        """End a turn and return the kept messages to run next."""
+        with self._lock:
+            line = self._lines.get(connection)
+            if line is None:
+                return ()
+            now = self._clock()
+            released = line.end(message, advance, now, wait)
+            self._settle(connection, line, now)
+            return released
+
+    def renew(self, connection: str, message: Early, wait: float) -> None:
+        """Do nothing: turns of this process need no proof of life."""
+
+    def stalled(self, wait: float) -> Sequence[Stalled]:
+        """Give up connections that waited too long."""
+        with self._lock:
+            now = self._clock()
+            late = [name for name in self._waiting if self._lines[name].due <= now]
+            given_up = [self._lines[name].give_up(name, now) for name in late]
+            self._waiting.difference_update(late)
+            self._forget(now)
+            return given_up
+
+    def clear(self) -> None:
+        """Forget all connections."""
+        with self._lock:
+            self._lines.clear()
+            self._waiting.clear()
+            self._ended.clear()
+
+    def _settle(self, connection: str, line: Line, now: float) -> None:
+        line.seen = now
+        if not line.early:
+            self._waiting.discard(connection)
+        if line.state is State.ENDED:
+            self._ended[connection] = now
+
+    def _forget(self, now: float) -> None:
+        # Ended in order, so the first that is too young ends the search.
+        while self._ended and now - next(iter(self._ended.values())) >= self.FORGET_SECONDS:
+            connection = next(iter(self._ended))
+            del self._ended[connection]
+            self._lines.pop(connection, None)
+        if now - self._looked >= self._expiry / 10:
+            self._looked = now
+            for connection in [name for name, line in self._lines.items() if now - line.seen >= self._expiry]:
+                if connection not in self._waiting:
+                    del self._lines[connection]

@@ -1,0 +1,160 @@
+"""Session stores whose key never changes: the session of a connection, and a visitor's session seen from one.
+
+A store opened from a socket cannot hand a new key to anybody, so whatever Django does with keys (a login, a
+changed secret, a failed check) the key stays and only the data changes. When stores are opened and saved is
+decided in ``channels.sessions``.
+"""
+
+import functools
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.sessions.backends import signed_cookies
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+
+from channels import conf, counters, names
+
+if TYPE_CHECKING:
+    _Base = SessionBase
+else:
+    _Base = object
+
+logger = logging.getLogger("django.channels")
+
+
+class PinnedStore(_Base):
+    """Mixin for a session store: read on first use, always under the key it was made with.
+
+    Attributes:
+        pinned_key: The key.
+        is_stored: Whether the engine holds this session; None until it was read.
+    """
+
+    may_create = True
+    """Whether saving may store a session that the engine does not hold."""
+
+    def __init__(self, session_key: str) -> None:
+        super().__init__(session_key)
+        self.pinned_key = session_key
+        self.is_stored: bool | None = None
+
+    def load(self) -> dict[str, Any]:
+        """Read the data. Engines forget the key of what they do not hold; it is put back."""
+        data = super().load()
+        self.is_stored = self._session_key is not None
+        self._session_key = self.pinned_key
+        return data
+
+    def create(self) -> None:
+        """Store this session under its own key.
+
+        Raises:
+            CreateError: The engine already holds it.
+        """
+        self.save(must_create=True)
+
+    def save(self, must_create: bool = False) -> None:
+        """Store the data; where another consumer stored this session first, its other keys are kept.
+
+        Raises:
+            CreateError: It is stored already, and ``must_create`` was asked for.
+            UpdateError: It was stored when it was read, and is not any more.
+        """
+        data = dict(self.items())
+        if self.is_stored and not must_create:
+            super().save()
+        elif must_create or self.may_create:
+            try:
+                super().save(must_create=True)
+            except CreateError:
+                if must_create:
+                    raise
+                self._session_cache = {**self.load(), **data}
+                super().save()
+        self.is_stored = self.is_stored or must_create or self.may_create
+
+    def cycle_key(self) -> None:
+        """Keep the key: the client could not be told another."""
+
+    def flush(self) -> None:
+        """Forget the data, here and in the engine; the key stays."""
+        self.clear()
+        self.delete_stored()
+
+    def delete_stored(self) -> None:
+        """Remove the session from the engine; what was read stays readable here."""
+        if self.is_stored is not False:
+            self.delete(self.pinned_key)
+        self.is_stored = False
+        self.modified = False
+
+    def forget_unchanged(self) -> None:
+        """Read again at the next use, unless something was changed here."""
+        if not self.modified and hasattr(self, "_session_cache"):
+            del self._session_cache
+
+
+class _ExistingOnly(PinnedStore):
+    may_create = False
+
+
+@functools.cache
+def _pinned_class(engine: str, mixin: type[PinnedStore]) -> type[PinnedStore]:
+    store: type[SessionBase] = import_module(engine).SessionStore
+    if issubclass(store, signed_cookies.SessionStore):
+        raise ValueError(
+            "You cannot use channels session functionality with signed cookie sessions! A WebSocket cannot set "
+            "cookies: set SESSION_ENGINE (for channel sessions alone: CHANNEL_SESSION_ENGINE) to the db, cache, "
+            "cached_db or file engine."
+        )
+    return type("SessionStore", (mixin, store), {"__module__": store.__module__})
+
+
+def channel_store(key: str) -> PinnedStore:
+    """Return the store ``key`` of the engine of channel sessions.
+
+    Raises:
+        ValueError: The engine keeps sessions in signed cookies.
+    """
+    return _pinned_class(conf.get("CHANNEL_SESSION_ENGINE") or settings.SESSION_ENGINE, PinnedStore)(key)
+
+
+def session_for_reply_channel(reply_channel: str) -> PinnedStore:
+    """Return the channel session of the connection that ``reply_channel`` leads to. It is read on first use.
+
+    Raises:
+        ValueError: The engine keeps sessions in signed cookies.
+    """
+    return channel_store(names.session_key(reply_channel))
+
+
+def http_store(key: str) -> PinnedStore | None:
+    """Return the visitor's session ``key``, or None if there is none of this key or it has expired.
+
+    Raises:
+        ValueError: The engine keeps sessions in signed cookies.
+    """
+    store_class = _pinned_class(settings.SESSION_ENGINE, _ExistingOnly)
+    # Keys come from clients. Engines differ in what they do with a NUL or a line break; none makes such keys.
+    if not (key.isascii() and key.isprintable()):
+        return None
+    store = store_class(key)
+    if store.session_key is None:
+        return None
+    store.keys()
+    return store if store.is_stored else None
+
+
+def save_if_modified(session: Any) -> None:
+    """Save ``session`` if it was changed; where it has ended meanwhile, the changes end with it."""
+    if not session.modified:
+        return
+    try:
+        session.save()
+    except UpdateError:
+        counters.add("session.dropped.ended")
+        logger.debug("Session %s has ended while a consumer used it; its changes are dropped.", session.session_key)
+        return
+    session.modified = False

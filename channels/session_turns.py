@@ -1,0 +1,140 @@
+"""Turns for layers that cannot decide them: counters in session records, early messages on wait channels.
+
+Each connection has a record of its own, never that of its channel session, which a consumer could save over
+it. Only who has the turn writes the record. Early messages go to the connection's wait channel, and who puts
+one there looks at the record again afterwards, so that either it or the end of the turn before finds it.
+The engine is that of channel sessions. Two copies of one message that arrive at the same instant may both
+run: session engines have no atomic step.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from channels import names
+from channels.exceptions import ChannelFull
+from channels.formats import ORIGINAL_CHANNEL
+from channels.layers.turns import Early, Line, Stalled, State, Taken, Verdict
+from channels.session_stores import PinnedStore, channel_store
+
+_NEXT = "__channels_next_order"
+_RUNNING = "is_running"
+_DUE = "due"
+_STATE = "state"
+
+_BROKEN_SECONDS = 3600
+"""How long a connection that was given up is remembered, for the messages it may still have under way."""
+
+
+class SessionTurns:
+    """The turns of one layer, kept in session records.
+
+    Args:
+        layer: The layer, for its wait channels.
+    """
+
+    needs_renewal = True
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[str, int], tuple[float, int | None]] = {}
+
+    def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
+        """Ask for the turn of ``message``. The capacity of the wait channel rules, whatever ``limit`` is."""
+        store, line = _read(connection)
+        verdict = line.judge(message, time.time())
+        if verdict is Verdict.RUN:
+            line.begin(message, time.time() + wait)
+            _write(store, line)
+        if verdict is not Verdict.HELD:
+            return Taken(verdict)
+        try:
+            self._layer.send(names.wait_channel(connection), {**message.content, ORIGINAL_CHANNEL: message.channel})
+        except ChannelFull:
+            return Taken(Verdict.FULL, self._give_up(connection).released)
+        with self._lock:
+            self._waiting[connection, message.order] = (time.time() + wait, line.next)
+        _, line = _read(connection)
+        if line.judge(message, time.time()) is Verdict.HELD:
+            return Taken(Verdict.HELD)
+        return Taken(Verdict.HELD, self._take_waiting(connection))
+
+    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
+        """End a turn and return the kept messages; those that are still early are kept again when they run."""
+        store, line = _read(connection)
+        if not line.has_turn(message):
+            return ()
+        line.end(message, advance, time.time(), wait)
+        _write(store, line)
+        released = self._take_waiting(connection)
+        if line.state is State.OPEN:
+            return released
+        return [early for early in released if early.is_last and line.state is State.BROKEN]
+
+    def renew(self, connection: str, message: Early, wait: float) -> None:
+        """Say that the consumer of ``message`` is still running."""
+        store, line = _read(connection)
+        if line.has_turn(message):
+            line.due = time.time() + wait
+            _write(store, line)
+
+    def stalled(self, wait: float) -> Sequence[Stalled]:
+        """Give up the connections whose messages this process put on hold, if nothing has moved since."""
+        now = time.time()
+        with self._lock:
+            late = [(key, seen) for key, (due, seen) in self._waiting.items() if due <= now]
+            for key, _ in late:
+                del self._waiting[key]
+        given_up = []
+        for (connection, order), seen in late:
+            _, line = _read(connection)
+            if line.state is not State.OPEN or (line.next is not None and line.next >= order):
+                continue
+            if line.next != seen or (line.is_running and now < line.due):
+                with self._lock:
+                    self._waiting[connection, order] = (now + wait, line.next)
+            else:
+                given_up.append(self._give_up(connection))
+        return given_up
+
+    def _give_up(self, connection: str) -> Stalled:
+        store, line = _read(connection)
+        line.early = {early.order: early for early in self._take_waiting(connection)}
+        stalled = line.give_up(connection, time.time())
+        _write(store, line)
+        for early in line.early.values():
+            self._layer.send(names.wait_channel(connection), {**early.content, ORIGINAL_CHANNEL: early.channel})
+        return stalled
+
+    def _take_waiting(self, connection: str) -> list[Early]:
+        channel = names.wait_channel(connection)
+        taken: list[Early] = []
+        while True:
+            name, content = self._layer.receive([channel], block=False)
+            if name is None:
+                return sorted(taken, key=lambda early: early.order)
+            taken.append(Early(content.pop(ORIGINAL_CHANNEL), content))
+
+
+def _read(connection: str) -> tuple[PinnedStore, Line]:
+    store = channel_store(names.session_key("order:" + connection))
+    due = store.get(_DUE)
+    line = Line(store.get(_NEXT), store.get(_RUNNING, False), state=State(store.get(_STATE, State.OPEN.value)))
+    if due is not None:
+        line.due = due
+    return store, line
+
+
+def _write(store: PinnedStore, line: Line) -> None:
+    if line.state is State.ENDED:
+        store.delete_stored()
+        return
+    if line.state is State.BROKEN:
+        store.set_expiry(_BROKEN_SECONDS)
+    store[_NEXT] = line.next
+    store[_RUNNING] = line.is_running
+    store[_DUE] = line.due if line.is_running else None
+    store[_STATE] = line.state.value
+    store.save()
