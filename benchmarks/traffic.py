@@ -14,7 +14,8 @@ from benchmarks.services import ROOT, Process, Services
 
 BARE = "bare server"
 DJANGO = "Django's ASGI handler"
-OURS = "channels"
+SINGLE = "channels, one process"
+OURS = "channels, Redis"
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -26,14 +27,14 @@ class Scenario:
     name: str
     unit: str
     arguments: tuple[str, ...]
-    targets: tuple[str, ...] = (BARE, OURS)
+    targets: tuple[str, ...] = (BARE, SINGLE, OURS)
 
 
 SCENARIOS = (
     Scenario("WebSocket echo, 1 connection", "frames/s", ("echo", "--connections", "1")),
     Scenario("WebSocket echo, 100 connections", "frames/s", ("echo", "--connections", "100")),
-    Scenario("HTTP view, 1 connection", "requests/s", ("http", "--connections", "1"), (BARE, DJANGO, OURS)),
-    Scenario("HTTP view, 32 connections", "requests/s", ("http", "--connections", "32"), (BARE, DJANGO, OURS)),
+    Scenario("HTTP view, 1 connection", "requests/s", ("http", "--connections", "1"), (BARE, DJANGO, SINGLE, OURS)),
+    Scenario("HTTP view, 32 connections", "requests/s", ("http", "--connections", "32"), (BARE, DJANGO, SINGLE, OURS)),
     Scenario("Broadcast to 1,000 sockets", "deliveries/s", ("broadcast", "--connections", "1000")),
 )
 
@@ -92,6 +93,7 @@ def run(rounds: int, seconds: float) -> list[dict[str, Any]]:
         ports = {
             BARE: services.serve("bare", "benchmarks.site.bare:application"),
             DJANGO: services.serve("django", "benchmarks.site.asgi:django_application"),
+            SINGLE: services.serve("single", "benchmarks.site.single:application"),
             OURS: services.serve("interface", "benchmarks.site.asgi:application"),
         }
         services.work()

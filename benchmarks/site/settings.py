@@ -17,11 +17,19 @@ CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.red
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 LOGGING_CONFIG = None
 
+ROOM = {"capacity": 50_000}
+"""Enough for everything that the ordering benchmark sends at once: refusals would make it look fast."""
+
+LAYERS: dict[str, dict[str, Any]] = {
+    "redis": {
+        "BACKEND": "channels.layers.redis.RedisChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], **ROOM},
+    },
+    "memory": {"BACKEND": "channels.layers.inmemory.ChannelLayer", "CONFIG": ROOM},
+}
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
-        "BACKEND": "channels.layers.redis.RedisChannelLayer",
-        # Room for everything that the ordering benchmark sends at once: refusals would make it look fast.
-        "CONFIG": {"hosts": [REDIS_URL], "capacity": 50_000},
+        **LAYERS[os.environ.get("BENCH_LAYER", "redis")],
         "ROUTING": "benchmarks.site.routing.channel_routing",
     },
 }
