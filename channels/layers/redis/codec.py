@@ -1,0 +1,101 @@
+"""How a message looks inside Redis. The layout of an entry is told at the head of ``lua/send.lua``.
+
+Content is encoded with msgpack, so bytes and text stay apart. Nothing here talks to a server.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgpack
+
+from channels.exceptions import MessageTooLarge
+from channels.types import Content
+
+VERSION = 1
+VIA_GROUP = 1
+ENCRYPTED = 2
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Largest encoded content that is sent. The message format asks for 1 MB at least."""
+
+_HEADER = struct.Struct(">BBQI")
+_LENGTH = struct.Struct(">I")
+
+
+class Entry(NamedTuple):
+    """One entry of a queue: what follows the queue's name in each channel, and the encoded content."""
+
+    flags: int
+    expires_ms: int
+    receivers: tuple[str, ...]
+    payload: memoryview
+
+
+def make_head(flags: int) -> bytes:
+    """Return what an entry begins with."""
+    return bytes((VERSION, flags))
+
+
+def make_rest(receivers: Sequence[str], payload: bytes) -> bytes:
+    """Return what follows the expiry in an entry."""
+    names = ",".join(receivers).encode("ascii")
+    return _LENGTH.pack(len(names)) + names + payload
+
+
+def read_entry(entry: bytes) -> Entry:
+    """Return the parts of ``entry``.
+
+    Raises:
+        ValueError: It was not written by this layer.
+    """
+    try:
+        version, flags, expires_ms, length = _HEADER.unpack_from(entry)
+        names = entry[_HEADER.size : _HEADER.size + length]
+        if version != VERSION or len(names) != length:
+            raise ValueError(f"it begins with {entry[:4]!r}")
+        receivers = tuple(names.decode("ascii").split(","))
+    except (struct.error, UnicodeDecodeError) as error:
+        raise ValueError(f"it begins with {entry[:4]!r}") from error
+    return Entry(flags, expires_ms, receivers, memoryview(entry)[_HEADER.size + length :])
+
+
+class Codec:
+    """Turns content into bytes and back."""
+
+    flags = 0
+    """Flags that every entry of this codec has."""
+
+    def encode(self, content: Content) -> bytes:
+        """Return ``content`` encoded.
+
+        Raises:
+            MessageTooLarge: It is longer than ``MAX_MESSAGE_BYTES``.
+            TypeError: It holds something that is not text, bytes, a number, a list, a dict, a bool or None.
+        """
+        try:
+            payload: bytes = msgpack.packb(content)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TypeError(f"Message cannot be sent: {error}. Use text, bytes, numbers, lists and dicts.") from error
+        if len(payload) > MAX_MESSAGE_BYTES:
+            raise MessageTooLarge(
+                f"Message of {len(payload)} bytes is larger than the {MAX_MESSAGE_BYTES} that can be sent; "
+                "send it in pieces, or store it and send where it is."
+            )
+        return payload
+
+    def decode(self, flags: int, payload: memoryview) -> Content:
+        """Return the content that was encoded.
+
+        Raises:
+            ValueError: It was not encoded by such a codec.
+        """
+        if flags & ENCRYPTED:
+            raise ValueError("it is encrypted, and this layer has no symmetric_encryption_keys")
+        try:
+            content: Any = msgpack.unpackb(payload, strict_map_key=False)
+        except (msgpack.UnpackException, ValueError) as error:
+            raise ValueError(f"its content cannot be decoded ({error or type(error).__name__})") from error
+        if not isinstance(content, dict):
+            raise ValueError("its content is not a dict")
+        return content

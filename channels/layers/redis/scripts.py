@@ -1,0 +1,45 @@
+"""The Lua scripts: read once from ``lua``, named by their digest, packed into commands."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import hiredis
+
+Argument = bytes | str | int | float
+
+_DIRECTORY = Path(__file__).parent / "lua"
+
+
+class Script(NamedTuple):
+    """One script: its text, and the digest that a server knows it by once it was loaded."""
+
+    source: bytes
+    digest: bytes
+
+
+def _read(name: str) -> Script:
+    source = (_DIRECTORY / f"{name}.lua").read_bytes()
+    return Script(source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
+
+
+SEND = _read("send")
+TAKE = _read("take")
+GROUP_ADD = _read("group_add")
+GROUP_CHANNELS = _read("group_channels")
+
+
+def command(*words: Argument) -> bytes:
+    """Return a command as it goes over the wire."""
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]
+    return packed
+
+
+def call(script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> bytes:
+    """Return the command that runs ``script``; the server answers NOSCRIPT if it has forgotten it."""
+    return command(b"EVALSHA", script.digest, len(keys), *keys, *arguments)
+
+
+LOAD_ALL = [command(b"SCRIPT", b"LOAD", script.source) for script in (SEND, TAKE, GROUP_ADD, GROUP_CHANNELS)]
+"""Commands that make a server know every script."""

@@ -1,0 +1,210 @@
+"""Sending: from messages to script calls, and from their answers to outcomes. Nothing here talks to a server.
+
+A plan is a generator that yields what to ask of which shard and is sent the answers, so threads and event
+loops run the same one.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from channels import counters, names
+from channels.layers.base import BaseChannelLayer, Outgoing
+from channels.layers.redis import codec, scripts
+from channels.layers.redis.ring import Ring
+
+logger = logging.getLogger("django.channels.layers")
+
+T = TypeVar("T")
+Step = dict[int, list[bytes]]
+"""Shard to the commands for it."""
+
+Plan = Generator[Step, dict[int, list[Any]], T]
+"""Yields steps, is sent the answers in the same shape, returns its result."""
+
+RECEIVERS_PER_ENTRY = 500
+"""A group message for more members on one queue is cut into several entries, so that none grows without limit."""
+
+ITEMS_PER_CALL = 256
+BYTES_PER_CALL = 4 * 1024 * 1024
+"""What one script call carries at most: the server does nothing else while it runs."""
+
+
+class Item(NamedTuple):
+    """One message, ready to leave: ``kind`` is that of ``lua/send.lua``."""
+
+    kind: str
+    name: str
+    shard: int
+    key: str
+    capacity: int
+    rest: bytes
+    receivers: int = 1
+
+
+class Sender:
+    """Prepares and plans the sends of one layer."""
+
+    def __init__(self, layer: BaseChannelLayer, prefix: str, ring: Ring, coder: codec.Codec) -> None:
+        self._layer = layer
+        self._prefix = prefix
+        self._ring = ring
+        self._codec = coder
+        self._turn = itertools.count()
+        self._head = codec.make_head(coder.flags)
+        self._group_head = codec.make_head(coder.flags | codec.VIA_GROUP)
+        self._common = (
+            prefix,
+            round(layer.expiry * 1000),
+            round(layer.group_expiry * 1000),
+            layer.capacity,
+            layer.reply_capacity,
+            RECEIVERS_PER_ENTRY,
+        )
+
+    def prepare(self, outgoing: Outgoing) -> Item:
+        """Return ``outgoing`` encoded.
+
+        Raises:
+            AssertionError, MessageTooLarge, TypeError: It cannot be sent.
+        """
+        name, content, to_group = outgoing
+        if to_group:
+            rest = self._codec.encode(self._layer.require_message(content))
+            return Item("g", name, *self.group_place(name), 0, rest)
+        queue = names.non_local_name(names.require_channel_name(name))
+        payload = self._codec.encode(self._layer.require_message(content))
+        rest = codec.make_rest((name[len(queue) :],), payload)
+        return Item("c", name, self.shard_of(queue), self._prefix + queue, self._layer.get_capacity(queue), rest)
+
+    def group_place(self, group: str) -> tuple[int, str]:
+        """Return the shard and the key of the members of ``group``.
+
+        Raises:
+            TypeError: It is not a group name.
+        """
+        return self._ring.shard_of(names.require_group_name(group)), f"{self._prefix}:group:{group}"
+
+    def where(self, queues: Sequence[str]) -> dict[int, list[str]]:
+        """Return the keys of ``queues`` by shard; messages of a normal channel may be on every shard."""
+        if self._ring.size == 1:
+            return {0: [self._prefix + queue for queue in queues]}
+        wanted: dict[int, list[str]] = {}
+        for queue in queues:
+            everywhere = range(self._ring.size)
+            for shard in everywhere if self._ring.is_anywhere(queue) else (self._ring.shard_of(queue),):
+                wanted.setdefault(shard, []).append(self._prefix + queue)
+        return wanted
+
+    def shard_of(self, queue: str) -> int:
+        """Return the shard to send to: that of ``queue``, or the next in turn for a normal channel."""
+        if self._ring.size == 1:
+            return 0
+        return next(self._turn) % self._ring.size if self._ring.is_anywhere(queue) else self._ring.shard_of(queue)
+
+    def plan(self, items: Sequence[Item]) -> Plan[list[Exception | None]]:
+        """Send ``items`` in order; returns what each came to."""
+        missed = [0] * len(items)
+        todo = list(enumerate(items))
+        if self._ring.size > 1 or self._layer.channel_capacity:
+            # Then only we know where the queues of members are and what they may hold.
+            todo = yield from self._expand(todo)
+        refused: set[str] = set()
+        while todo:
+            now, todo = _cut(todo)
+            calls: dict[int, list[tuple[int, Item]]] = {}
+            for position, item in now:
+                if item.kind == "c" and item.key in refused:
+                    missed[position] = 1
+                else:
+                    calls.setdefault(item.shard, []).append((position, item))
+            replies = yield {shard: [self._call(part)] for shard, part in calls.items()}
+            for shard, part in calls.items():
+                for (position, item), count in zip(part, replies[shard][0], strict=True):
+                    if count:
+                        missed[position] += count * item.receivers
+                        if item.kind == "c":
+                            refused.add(item.key)
+        return [self._outcome(item, count) for item, count in zip(items, missed, strict=True)]
+
+    def _call(self, part: Sequence[tuple[int, Item]]) -> bytes:
+        arguments: list[scripts.Argument] = list(self._common)
+        for _, item in part:
+            head = self._head if item.kind == "c" else self._group_head
+            arguments += (f"{item.kind}{item.capacity}", head, item.rest)
+        return scripts.call(scripts.SEND, [item.key for _, item in part], arguments)
+
+    def _expand(self, todo: Sequence[tuple[int, Item]]) -> Plan[list[tuple[int, Item]]]:
+        """Replace each message to a group by one for each queue of its members."""
+        groups = {item.name: item for _, item in todo if item.kind == "g"}
+        members: dict[str, list[str]] = {}
+        if groups:
+            wanted: dict[int, list[Item]] = {}
+            for item in groups.values():
+                wanted.setdefault(item.shard, []).append(item)
+            replies = yield {shard: [self.members_call(i.name) for i in part] for shard, part in wanted.items()}
+            for shard, part in wanted.items():
+                for item, reply in zip(part, replies[shard], strict=True):
+                    members[item.name] = [member.decode() for member in reply]
+        expanded: list[tuple[int, Item]] = []
+        for position, item in todo:
+            if item.kind == "g":
+                expanded += [(position, copy) for copy in self._copies(item, members[item.name])]
+            else:
+                expanded.append((position, item))
+        return expanded
+
+    def _copies(self, item: Item, members: Sequence[str]) -> list[Item]:
+        receivers: dict[str, list[str]] = {}
+        for channel in members:
+            queue = names.non_local_name(channel)
+            receivers.setdefault(queue, []).append(channel[len(queue) :])
+        return [
+            Item(
+                "m",
+                item.name,
+                self.shard_of(queue),
+                self._prefix + queue,
+                self._layer.get_capacity(queue),
+                codec.make_rest(part := local_parts[first : first + RECEIVERS_PER_ENTRY], item.rest),
+                len(part),
+            )
+            for queue, local_parts in receivers.items()
+            for first in range(0, len(local_parts), RECEIVERS_PER_ENTRY)
+        ]
+
+    def members_call(self, group: str) -> bytes:
+        """Return the command that reads the members of ``group``."""
+        return scripts.call(scripts.GROUP_CHANNELS, (self.group_place(group)[1],), (self._common[2],))
+
+    def _outcome(self, item: Item, missed: int) -> Exception | None:
+        if not missed:
+            return None
+        if item.kind == "c":
+            counters.add("message.refuse.full")
+            return self._layer.channel_full(item.name)
+        counters.add("message.drop.member_full", missed)
+        logger.warning("Group %s: %d members did not get a message because their channel is full.", item.name, missed)
+        return None
+
+
+def _cut(todo: list[tuple[int, Item]]) -> tuple[list[tuple[int, Item]], list[tuple[int, Item]]]:
+    """Return what one round of script calls carries, and what is left."""
+    size = 0
+    for count, (_, item) in enumerate(todo):
+        size += len(item.rest)
+        if count and (count == ITEMS_PER_CALL or size > BYTES_PER_CALL):
+            return todo[:count], todo[count:]
+    return todo, []
+
+
+def prepare_all(prepare: Callable[[Outgoing], Item], batch: Sequence[Outgoing]) -> list[Item | Exception]:
+    """Return each message of ``batch`` encoded, or why it cannot be sent."""
+    prepared: list[Item | Exception] = []
+    for outgoing in batch:
+        try:
+            prepared.append(prepare(outgoing))
+        except (AssertionError, TypeError, BaseChannelLayer.MessageTooLarge) as error:
+            prepared.append(error)
+    return prepared

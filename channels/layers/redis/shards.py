@@ -1,0 +1,170 @@
+"""How to reach the Redis servers of a layer: one factory for threads, event loops and plain clients.
+
+Also what is said when a connection opens, and how errors of the client library become ours.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+
+from channels.exceptions import LayerUnavailable, UnsupportedRedis
+from channels.layers.redis import scripts
+
+BLOCK_SECONDS = 5.0
+"""Longest that the server is asked to wait in one command."""
+
+SOCKET_TIMEOUT = 20.0
+"""Default seconds until a silent server counts as lost. Redis clients' own default may be shorter than a wait."""
+
+CONNECT_TIMEOUT = 5.0
+
+OLDEST_REDIS = (6, 2)
+
+FOREIGN_ERRORS = (RedisError, OSError, EOFError)
+"""What a connection of redis-py raises when the server is lost or confused."""
+
+HANDSHAKE = [
+    scripts.command(b"TIME"),
+    scripts.command(b"CLIENT", b"ID"),
+    scripts.command(b"INFO", b"server"),
+    *scripts.LOAD_ALL,
+]
+"""What every connection sends first."""
+
+
+class Facts(NamedTuple):
+    """What a connection learned about its server when it opened."""
+
+    clock_offset_ms: float
+    client_id: int
+    has_blmpop: bool
+
+    def now_ms(self) -> float:
+        """Return the server's time, in milliseconds since the epoch."""
+        return time.time() * 1000 + self.clock_offset_ms
+
+
+def read_handshake(replies: Sequence[Any], local_ms: float) -> Facts:
+    """Return what the answers to ``HANDSHAKE`` say.
+
+    Args:
+        replies: One for each command.
+        local_ms: Our time when they were on their way, in milliseconds since the epoch.
+
+    Raises:
+        UnsupportedRedis: The server is too old, or refuses a command.
+    """
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            raise UnsupportedRedis(f"The server refused a command that the layer needs: {reply}") from reply
+    (seconds, microseconds), client_id, info = replies[:3]
+    found = re.search(rb"redis_version:(\d+)\.(\d+)", info)
+    version = (int(found[1]), int(found[2])) if found else OLDEST_REDIS
+    if version < OLDEST_REDIS:
+        raise UnsupportedRedis(f"Redis {version[0]}.{version[1]} is too old: use 6.2 or later.")
+    server_ms = int(seconds) * 1000 + int(microseconds) / 1000
+    return Facts(server_ms - local_ms, int(client_id), version >= (7, 0))
+
+
+class Shard:
+    """One Redis server.
+
+    Args:
+        url: As redis-py understands it: ``redis://``, ``rediss://`` or ``unix://``.
+        options: Keywords for redis-py's connections.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+        self.label = re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
+        options = {"protocol": 2, "socket_connect_timeout": CONNECT_TIMEOUT, **options}
+        self.socket_timeout: float = options.pop("socket_timeout", None) or SOCKET_TIMEOUT
+        # Reconnecting is ours: a command that was sent twice could be a message delivered twice.
+        self._pool = redis.ConnectionPool.from_url(
+            url, **{"retry": Retry(NoBackoff(), 0), "socket_timeout": self.socket_timeout, **options}
+        )
+        self._async_pool = redis.asyncio.ConnectionPool.from_url(
+            url, **{"retry": AsyncRetry(NoBackoff(), 0), "socket_timeout": None, **options}
+        )
+
+    @property
+    def block_seconds(self) -> float:
+        """Longest wait in one command that leaves the answer time to arrive."""
+        return min(BLOCK_SECONDS, self.socket_timeout * 0.8)
+
+    def open(self) -> Any:
+        """Return a new connection for a thread, not connected yet."""
+        return self._pool.make_connection()
+
+    def open_async(self) -> Any:
+        """Return a new connection for an event loop, not connected yet."""
+        return self._async_pool.make_connection()  # type: ignore[no-untyped-call]
+
+    def client(self) -> "redis.Redis":
+        """Return a client of redis-py for this server."""
+        return redis.Redis(connection_pool=self._pool)
+
+    def close(self) -> None:
+        """Close the connections that clients made here left open."""
+        self._pool.disconnect()
+
+    def unavailable(self, error: BaseException) -> LayerUnavailable:
+        """Return the error that says which server failed and how."""
+        return LayerUnavailable(f"Redis at {self.label}: {error or type(error).__name__}")
+
+    def check(self, replies: Iterable[Any]) -> None:
+        """Raise the first error among ``replies``, if there is one.
+
+        Raises:
+            LayerUnavailable: The server did not do what it was asked.
+            UnsupportedRedis: It does not know the command.
+        """
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                if "unknown command" in str(reply).lower():
+                    raise UnsupportedRedis(f"Redis at {self.label}: {reply}") from reply
+                raise self.unavailable(reply) from reply
+
+
+def forgotten(replies: Sequence[Any]) -> list[int]:
+    """Return the positions of the commands whose script the server has forgotten."""
+    return [position for position, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+
+
+def make_shards(hosts: Any, connection_kwargs: Mapping[str, Any] | None) -> list[Shard]:
+    """Return a shard for each of ``hosts``.
+
+    Args:
+        hosts: URLs, or pairs of host and port; None is one server on this machine.
+        connection_kwargs: Keywords for redis-py's connections.
+
+    Raises:
+        ValueError: ``hosts`` is not a list of hosts, or the socket timeout is too short.
+    """
+    if hosts is None:
+        hosts = [("localhost", 6379)]
+    if isinstance(hosts, str | bytes):
+        raise ValueError("ASGI Redis hosts must be specified as an iterable list of hosts.")
+    options = dict(connection_kwargs or {})
+    timeout = options.get("socket_timeout")
+    if timeout is not None and timeout < BLOCK_SECONDS:
+        raise ValueError("The socket timeout must be at least 5 seconds")
+    shards = [Shard(host if isinstance(host, str) else _url(host), options) for host in hosts]
+    if not shards:
+        raise ValueError("ASGI Redis hosts must name at least one host.")
+    return shards
+
+
+def _url(host: Any) -> str:
+    try:
+        name, port = host
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"A Redis host is a URL or a pair of host and port, not {host!r}.") from error
+    return f"redis://{name}:{port}/0"
