@@ -7,12 +7,12 @@ server class, one that serves ASGI, and another handler.
 import datetime
 import sys
 import threading
-from argparse import ArgumentParser
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command as DjangoRunserver
+from django.core.management.base import CommandParser
 
 from channels.asgi import make_application
 from channels.interface.servers import UvicornServer
@@ -42,9 +42,12 @@ class Command(DjangoRunserver):
     """Serve HTTP and WebSockets, and run workers in threads."""
 
     help = "Starts a development server for HTTP and WebSockets, with workers in the same process."
-    server_cls = UvicornServer
+    server_cls: Any = UvicornServer
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    addr: str
+    _raw_ipv6: bool
+
+    def add_arguments(self, parser: CommandParser) -> None:
         """Add the options of this command to Django's."""
         super().add_arguments(parser)
         parser.add_argument(
@@ -85,7 +88,7 @@ class Command(DjangoRunserver):
         if not apps.is_installed("django.contrib.staticfiles"):
             options["use_static_handler"] = False
         if not self.use_asgi:
-            self.server_cls = DjangoRunserver.server_cls  # type: ignore[assignment]
+            self.server_cls = DjangoRunserver.server_cls
         super().handle(*args, **options)
 
     def inner_run(self, *args: Any, **options: Any) -> None:

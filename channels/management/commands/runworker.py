@@ -1,12 +1,11 @@
 """``manage.py runworker``: consume messages of one layer."""
 
 import logging
-from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from channels.exceptions import InvalidChannelLayerError
 from channels.log import setup_logger
@@ -23,7 +22,7 @@ class Command(BaseCommand):
     help = "Consumes messages from a channel layer and runs their consumers."
     leave_locale_alone = True
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Add the options of this command."""
         parser.add_argument(
             "--layer",
