@@ -89,6 +89,7 @@ class Connection:
         self._outbox = Outbox(send, services.limits.backlog_bytes, self._check, self._client_gone)
         self._timer = Timer(self._expired)
         self._state = bridge.state
+        self._is_gone = False
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self, receive: Receive) -> None:
@@ -182,15 +183,18 @@ class Connection:
         self._check()
 
     def _check(self) -> None:
-        if self.bridge.finished and self._outbox.idle and not self._done.done():
+        # What still waits for a client that is gone waits in vain, and not every server says so to who sends.
+        if self.bridge.finished and (self._is_gone or self._outbox.idle) and not self._done.done():
             self._done.set_result(None)
 
     # The client and the clock
 
     async def _read(self, receive: Receive) -> None:
         try:
-            while not self.bridge.finished:
-                await self._carry_out(self.bridge.client(await self._next_event(receive)))
+            while not self._is_gone:
+                event = await self._next_event(receive)
+                self._is_gone = event["type"] == self.gone["type"]
+                await self._carry_out(self.bridge.client(event))
         except Exception:
             logger.exception("A connection ends: its events cannot be read.")
             self._client_gone()
@@ -199,6 +203,7 @@ class Connection:
         return await receive()
 
     def _client_gone(self) -> None:
+        self._is_gone = True
         self._apply(self.bridge.client(self.gone))
         self._check()
 

@@ -48,6 +48,7 @@ class HttpBridge:
         self._limits = limits
         self._new_channel = new_channel
         self._received = 0
+        self._is_complete = False
         self._buffer = bytearray()
         self._body_channel: str | None = None
 
@@ -84,12 +85,16 @@ class HttpBridge:
         """The server reports ``event``: a piece of the body, or the end of the connection."""
         if event["type"] != "http.request":
             return self._step(Input.GONE)
+        if self._is_complete:
+            counters.add("http.dropped.unexpected")
+            return ()
         piece = event.get("body", b"")
         self._received += len(piece)
         if self._limits.max_body_bytes is not None and self._received > self._limits.max_body_bytes:
             return self._step(Input.TOO_LARGE)
         self._buffer += piece
-        if not event.get("more_body", False):
+        self._is_complete = not event.get("more_body", False)
+        if self._is_complete:
             return self._step(Input.END)
         if len(self._buffer) > self._limits.body_part_bytes:
             return self._step(Input.PART)
