@@ -10,6 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from channels.close_codes import MALFORMED_TEXT as MALFORMED_TEXT
+from channels.close_codes import NORMAL_CLOSURE as NORMAL_CLOSURE
+from channels.close_codes import TRY_AGAIN_LATER as TRY_AGAIN_LATER
+from channels.close_codes import is_sendable_close_code as is_sendable_close_code
+from channels.close_codes import read_close_code as read_close_code
 from channels.exceptions import MalformedReply
 from channels.types import Content, Scope
 
@@ -25,12 +30,6 @@ LAYER_CHANNEL = "__asgi_channel__"
 ORIGINAL_CHANNEL = "original_channel"
 """Where a message that waits for its turn came from."""
 
-NORMAL_CLOSURE = 1000
-MALFORMED_TEXT = 1007
-TRY_AGAIN_LATER = 1013
-
-_SENDABLE_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
-
 _IMMUTABLE = (str, bytes, int, float, bool, type(None))
 
 
@@ -41,26 +40,6 @@ def copy_content(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [item if isinstance(item, _IMMUTABLE) else copy_content(item) for item in value]
     return value if isinstance(value, _IMMUTABLE) else copy.deepcopy(value)
-
-
-def is_sendable_close_code(code: object) -> bool:
-    """Return whether ``code`` is a close code that an endpoint may send (RFC 6455, section 7.4)."""
-    return (
-        isinstance(code, int) and not isinstance(code, bool) and (code in _SENDABLE_CLOSE_CODES or 3000 <= code <= 4999)
-    )
-
-
-def read_close_code(close: object) -> int:
-    """Return the close code that the ``close`` of a message asks for; True asks for 1000.
-
-    Raises:
-        ValueError: The code may not be sent.
-    """
-    if close is True:
-        return NORMAL_CLOSURE
-    if not is_sendable_close_code(close):
-        raise ValueError(f"invalid close code {close!r}: use True, 1000 to 1003, 1007 to 1014 or 3000 to 4999.")
-    return int(close)  # type: ignore[call-overload,no-any-return]
 
 
 # What the interface makes
@@ -88,7 +67,14 @@ def _connection(scope: Scope, reply_channel: str, default_scheme: str) -> Conten
     }
 
 
-def http_request(scope: Scope, *, reply_channel: str, body: bytes = b"", body_channel: str | None = None) -> Content:
+def http_request(
+    scope: Scope,
+    *,
+    reply_channel: str,
+    body: bytes = b"",
+    body_channel: str | None = None,
+    response_window: int | None = None,
+) -> Content:
     """Return the content of an ``http.request`` message.
 
     Args:
@@ -96,18 +82,27 @@ def http_request(scope: Scope, *, reply_channel: str, body: bytes = b"", body_ch
         reply_channel: Where the response goes.
         body: The whole body, or its first part if ``body_channel`` is given.
         body_channel: Single-reader channel that carries the rest of the body.
+        response_window: How many messages of the response may be on their way to the client; the interface then
+            reports on ``names.flow_channel(reply_channel)``. None: any number, and nothing is reported.
     """
     content = _connection(scope, reply_channel, "http")
     content["http_version"] = scope.get("http_version", "1.1")
     content["method"] = scope["method"].upper()
     content["body"] = body
     content["body_channel"] = body_channel
+    if response_window is not None:
+        content["response_window"] = response_window
     return content
 
 
 def http_request_body(content: bytes = b"", *, more_content: bool = False, closed: bool = False) -> Content:
     """Return the content of one piece of a request body; ``closed`` says that the client went away."""
     return {"content": content, "more_content": more_content, "closed": closed}
+
+
+def http_response_report(taken: int = 0, *, closed: bool = False) -> Content:
+    """Return the report that the client was given ``taken`` messages of its response so far, or has gone away."""
+    return {"taken": taken, "closed": closed}
 
 
 def http_disconnect(reply_channel: str, path: str) -> Content:
@@ -150,18 +145,13 @@ def http_response(
     return {"status": status, "headers": list(headers), "content": content, "more_content": more_content}
 
 
-def http_response_chunk(content: bytes = b"", *, more_content: bool = False) -> Content:
-    """Return the content of a further message of an HTTP response."""
-    return {"content": content, "more_content": more_content}
+def http_response_chunk(content: bytes = b"", *, more_content: bool = False, closed: bool = False) -> Content:
+    """Return the content of a further message of an HTTP response.
 
-
-def http_response_abort() -> Content:
-    """Return the content of the last message of a response that cannot be completed.
-
-    The interface should break the connection off, so that the client does not take what it has for the whole.
-    One that does not know ``closed`` ends the response, so nobody waits.
+    ``closed`` ends a response that is not complete, so that the client does not take what it has for the whole.
     """
-    return {"content": b"", "more_content": False, "closed": True}
+    chunk = {"content": content, "more_content": more_content}
+    return {**chunk, "closed": True} if closed else chunk
 
 
 def websocket_accept(subprotocol: str | None = None) -> Content:
@@ -275,14 +265,7 @@ def read_websocket_reply(content: Content, channel: str = "a WebSocket's reply c
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """A message of an HTTP response.
-
-    Attributes:
-        status, headers: None and empty on all messages but the first.
-        content: The next bytes of the body.
-        more_content: Whether another message follows.
-        closed: Whether the response ends here without being complete.
-    """
+    """A message of an HTTP response; ``status`` is None on all but the first, ``closed`` breaks the response off."""
 
     status: int | None
     headers: tuple[tuple[bytes, bytes], ...]

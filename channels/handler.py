@@ -4,21 +4,18 @@ Requests are parsed in ``channels.request`` (``AsgiRequest`` is kept here for 1.
 pages are Django's ``BaseHandler``, in its synchronous form; asynchronous views, middleware and streams are adapted.
 """
 
-import asyncio
 import logging
 import time
 import traceback
-from collections.abc import AsyncIterable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import IO, Any
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
 from django.core import signals
 from django.core.exceptions import BadRequest
 from django.core.handlers.asgi import get_script_prefix
 from django.core.handlers.base import BaseHandler
-from django.db import connections
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseServerError
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
@@ -27,9 +24,10 @@ from channels import counters, formats
 from channels.backoff import Backoff
 from channels.exceptions import ChannelFull, RequestAborted, RequestTimeout, ResponseLater
 from channels.request import AsgiRequest, make_scope, read_body
+from channels.streaming import CLIENT_GONE, CLIENT_SLOW, ResponseWindow, iterate_async
 from channels.types import Content
 
-__all__ = ["AsgiHandler", "AsgiRequest", "ViewConsumer", "iterate_async"]
+__all__ = ["AsgiHandler", "AsgiRequest", "ViewConsumer"]
 
 logger = logging.getLogger("django.request")
 
@@ -43,53 +41,6 @@ class _NoResponse(HttpResponse):
     def __init__(self) -> None:
         # Not 200 and not to be stored: a cache must not answer the next client with it, nor conditional GET use it.
         super().__init__(status=204, headers={"Cache-Control": "no-store"})
-
-
-async def _run(parts: AsyncIterable[bytes], ready: list[bytes]) -> None:
-    loop = asyncio.get_running_loop()
-    async with ThreadSensitiveContext():
-        try:
-            async for part in parts:
-                ready.append(part)
-                loop.stop()
-                await asyncio.sleep(0)
-        finally:
-            # Synchronous code that the stream awaited ran in a thread that ends with this context.
-            await sync_to_async(connections.close_all)()
-
-
-def _close(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None:
-    while not task.done():
-        task.cancel()
-        loop.run_forever()
-    left = asyncio.all_tasks(loop)
-    for other in left:
-        other.cancel()
-    if left:
-        loop.run_until_complete(asyncio.wait(left))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
-    loop.close()
-
-
-def iterate_async(parts: AsyncIterable[bytes]) -> Generator[bytes, None, None]:
-    """Yield what an asynchronous iterable yields, each part as soon as it is there.
-
-    It runs as one task on an event loop of its own, which stands still between parts: a slow reader slows the
-    producer. Closing the generator cancels the task. Not for a thread that already runs an event loop.
-    """
-    ready: list[bytes] = []
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(_run(parts, ready))
-    task.add_done_callback(lambda done: loop.stop())
-    try:
-        while not task.done():
-            loop.run_forever()
-            yield from ready
-            ready.clear()
-        task.result()
-    finally:
-        _close(loop, task)
 
 
 def _parts(response: Any) -> Generator[bytes, None, None]:
@@ -149,7 +100,7 @@ class AsgiHandler(BaseHandler):
         except Exception as error:
             last_resort = self._last_resort(message, error)
             if begun:
-                yield formats.http_response_abort()
+                yield formats.http_response_chunk(closed=True)
             else:
                 yield from self.encode_response(last_resort)
 
@@ -247,6 +198,16 @@ class AsgiHandler(BaseHandler):
             yield data[start:end], end >= len(data)
 
 
+CHANNEL_FULL = "channel_full"
+
+_DROPPED = {
+    CLIENT_GONE: (logging.DEBUG, "The client of %s went away"),
+    CLIENT_SLOW: (logging.WARNING, "The client of %s took nothing for too long"),
+    CHANNEL_FULL: (logging.ERROR, "The reply channel of %s stayed full for too long"),
+}
+"""Why the rest of a response is dropped, and how that is logged."""
+
+
 def _sent(channel: Any, content: Content) -> bool:
     try:
         channel.send(content, immediately=True)
@@ -261,12 +222,18 @@ class ViewConsumer:
     Attributes:
         handler_class: Made once per consumer.
         full_timeout: Seconds for which a message to a full reply channel is tried again; then the interface is
-            taken for gone, the rest of the response is dropped and what produces it is closed.
+            taken for gone.
+        slow_timeout: Seconds for which a response waits for a client that takes no more of it.
+
+    After either, or when the client goes away, the rest of the response is dropped, what produces it is closed,
+    and the worker is free.
     """
 
     handler_class: type[AsgiHandler] = AsgiHandler
 
     full_timeout: float = 10
+
+    slow_timeout: float = 60
 
     def __init__(self) -> None:
         self.handler = self.handler_class()
@@ -279,25 +246,29 @@ class ViewConsumer:
         """
         if message.reply_channel is None:
             raise ValueError("A message on http.request must have a reply_channel: where would its response go?")
+        window = ResponseWindow(message, self.slow_timeout)
         with closing(self.handler(message)) as replies:
             for content in replies:
-                if not self._send(message.reply_channel, content):
-                    counters.add("response.dropped.channel_full")
-                    logger.error(
-                        "%s was full for %s seconds; the rest of the response to %s is dropped.",
-                        message.reply_channel.name,
-                        self.full_timeout,
-                        message.get("path"),
-                    )
+                reason = window.wait() or self._send(message.reply_channel, content)
+                if reason:
+                    self._drop(message, reason)
                     return
 
-    def _send(self, channel: Any, content: Content) -> bool:
-        """Send ``content`` and return True, or False if the channel stayed full for ``full_timeout`` seconds."""
+    def _send(self, channel: Any, content: Content) -> str | None:
+        """Send ``content``; return why it could not be sent, or None."""
         deadline = time.monotonic() + self.full_timeout
         pauses = Backoff(first=0.01, longest=0.25)
         while not _sent(channel, content):
             left = deadline - time.monotonic()
             if left <= 0:
-                return False
+                return CHANNEL_FULL
             time.sleep(min(pauses.failed(), left))
-        return True
+        return None
+
+    def _drop(self, message: Any, reason: str) -> None:
+        counters.add(f"response.dropped.{reason}")
+        level, text = _DROPPED[reason]
+        channel = message.reply_channel
+        logger.log(level, f"{text}; the rest of its response is dropped (%s).", message.get("path"), channel.name)
+        if reason == CLIENT_SLOW:
+            _sent(channel, formats.http_response_chunk(closed=True))

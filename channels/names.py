@@ -15,6 +15,9 @@ MAX_LENGTH = 99
 WAIT_PREFIX = "__wait__."
 """What the wait channel of an ordered connection begins with."""
 
+FLOW_PREFIX = "__flow__."
+"""What the channel begins with that reports how much of a response its client has been given."""
+
 _CHANNEL = re.compile(r"[a-zA-Z0-9\-_.]+([?!][a-zA-Z0-9\-_.]*)?")
 _GROUP = re.compile(r"[a-zA-Z0-9\-_.]+")
 
@@ -121,6 +124,11 @@ def make_reply_channel(prefix: str) -> str:
 def wait_channel(reply_channel: str) -> str:
     """Return the single-reader channel where early messages of a connection wait for their turn."""
     return WAIT_PREFIX + reply_channel.replace("!", "?")
+
+
+def flow_channel(reply_channel: str) -> str:
+    """Return the single-reader channel where the interface reports on the response of an HTTP request."""
+    return FLOW_PREFIX + reply_channel.replace("!", "?")
 
 
 def session_key(reply_channel: str) -> str:

@@ -10,7 +10,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.http import StreamingHttpResponse
 
-from channels.handler import AsgiHandler, iterate_async
+from channels.handler import AsgiHandler
+from channels.streaming import iterate_async
 from tests.support.http import collect, message
 
 
@@ -178,15 +179,19 @@ def test_asynchronous_stream_ends_the_tasks_it_left_behind():
 
 
 def test_asynchronous_stream_leaves_no_threads():
-    """Synchronous code that it awaits runs in a thread that ends with it."""
-    before = threading.active_count()
+    """Synchronous code that it awaits runs in threads that end with it."""
+    threads = []
+
+    def work():
+        threads.append(threading.current_thread())
+        return b"x"
 
     async def parts():
-        yield await sync_to_async(lambda: b"sync")()
-        yield await asyncio.to_thread(lambda: b"thread")
+        yield await sync_to_async(work)()
+        yield await asyncio.to_thread(work)
 
-    assert list(iterate_async(parts())) == [b"sync", b"thread"]
-    assert threading.active_count() == before
+    assert list(iterate_async(parts())) == [b"x", b"x"]
+    assert [thread.is_alive() for thread in threads] == [False, False]
 
 
 def test_asynchronous_stream_closes_its_database_connections(monkeypatch):
