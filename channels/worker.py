@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from channels import counters
+from channels import counters, ordering
 from channels.backoff import Backoff
 from channels.dispatch import DEFAULT_MESSAGE_RETRIES, dispatch
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.message import Message
 from channels.signals import worker_ready
+from channels.types import Content
 
 logger = logging.getLogger("django.channels")
 
@@ -112,10 +113,15 @@ class Worker:
             logger.error("There is no channel to consume: check the routing and the channel filters of this worker.")
             return
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
+        # Ordered messages whose turn came with the end of the one before; they are this worker's to run next.
+        released = ordering.collect_released()
         while not self.termed:
             for delivery in self._receive(channels):
                 for channel in delivery.channels:
-                    self._run_one(channel, delivery)
+                    self._run_one(channel, delivery.content)
+                    while released:
+                        self._run_one(*released.popleft())
+            ordering.check_overdue(self.channel_layer)
 
     def _batch_limit(self) -> int:
         """Return how many messages may be taken now: one where consumers are slow, so that others get the rest."""
@@ -140,14 +146,14 @@ class Worker:
             logger.warning("The channel layer can be reached again")
         return deliveries
 
-    def _run_one(self, channel: str, delivery: Delivery) -> None:
+    def _run_one(self, channel: str, content: Content) -> None:
         self.in_job = True
         started = time.perf_counter()
         try:
             dispatch(
                 self.channel_layer,
                 channel,
-                delivery.content,
+                content,
                 sender=type(self),
                 callback=self.callback,
                 message_retries=self.message_retries,

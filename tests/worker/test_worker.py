@@ -7,7 +7,6 @@ import pytest
 
 from channels import Channel, route
 from channels.exceptions import LayerUnavailable
-from channels.layers.base import Delivery
 from channels.layers.inmemory import ChannelLayer
 from channels.registry import ChannelLayerWrapper
 from channels.signals import worker_ready
@@ -112,7 +111,7 @@ def test_worker_takes_one_message_at_a_time_when_consumers_are_slow():
     """So that other workers can have the rest."""
     worker = Worker(make_layer(route("c", lambda message: time.sleep(0.01))), signal_handlers=False)
     for _ in range(20):
-        worker._run_one("c", Delivery(("c",), {}))
+        worker._run_one("c", {})
     assert worker._batch_limit() == 1
 
 
