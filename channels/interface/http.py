@@ -177,8 +177,14 @@ class HttpBridge:
     def _start(self, reply: HttpReply) -> Effects:
         self.status = reply.status
         headers = [(name.lower(), value) for name, value in reply.headers]
+        if self._may_measure(reply) and not any(name == b"content-length" for name, _ in headers):
+            headers.append((b"content-length", b"%d" % len(reply.content)))
         start = ToClient({"type": "http.response.start", "status": reply.status, "headers": headers})
         return [start, *self._chunk(reply)]
+
+    def _may_measure(self, reply: HttpReply) -> bool:
+        # RFC 9110, section 8.6: not where there is no body whatever its length.
+        return not reply.more_content and self._scope["method"] != "HEAD" and reply.status not in (204, 304)
 
     def _chunk(self, reply: HttpReply) -> Effects:
         return [ToClient({"type": "http.response.body", "body": reply.content, "more_body": reply.more_content})]

@@ -374,7 +374,7 @@ async def test_request_is_answered() -> None:
         content = await consumer.take("http.request")
         await consumer.layer.asend(content["reply_channel"], WHOLE)
         start, body = await server.end()
-        assert (start["status"], start["headers"]) == (200, [(b"x-made-by", b"consumer")])
+        assert (start["status"], start["headers"]) == (200, [(b"x-made-by", b"consumer"), (b"content-length", b"5")])
         assert (body["body"], body["more_body"]) == (b"hello", False)
         assert (await consumer.take("http.disconnect"))["path"] == "/a"
 

@@ -163,10 +163,34 @@ def test_whole_response_goes_out_and_the_request_ends() -> None:
     bridge = waiting()
     effects = bridge.reply(WHOLE)
     assert events(effects) == [
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]},
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-type", b"text/plain"), (b"content-length", b"5")],
+        },
         {"type": "http.response.body", "body": b"hello", "more_body": False},
     ]
     assert (channels(effects), bridge.state) == (["http.disconnect"], State.DONE)
+
+
+@pytest.mark.parametrize(
+    ("scope", "reply"),
+    [
+        ({"method": "HEAD"}, {"status": 200, "content": b""}),
+        ({}, {"status": 304}),
+        ({}, {"status": 204}),
+        ({}, {"status": 200, "content": b"a", "more_content": True}),
+    ],
+)
+def test_response_is_not_measured_where_its_length_is_unknown(scope: dict[str, Any], reply: dict[str, Any]) -> None:
+    """A wrong content-length is worse than none."""
+    assert events(waiting(**scope).reply(reply))[0]["headers"] == []
+
+
+def test_response_that_says_its_length_is_believed() -> None:
+    """A consumer that counts counts once."""
+    reply = {"status": 200, "headers": [(b"Content-Length", b"2")], "content": b"ab"}
+    assert events(waiting().reply(reply))[0]["headers"] == [(b"content-length", b"2")]
 
 
 def test_response_in_chunks_goes_out_as_it_comes() -> None:

@@ -1,0 +1,86 @@
+"""The ASGI-3 servers that users run, started on free ports and stopped by pid."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.processes import Processes, free_port, stop
+
+COMMANDS: dict[str, list[str]] = {
+    "uvicorn": ["-m", "uvicorn", "{app}", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"],
+    "hypercorn": ["-m", "hypercorn", "{app}", "--bind", "127.0.0.1:{port}"],
+    "granian": ["-m", "granian", "{app}", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"],
+    "daphne": ["-m", "daphne", "{app}", "-b", "127.0.0.1", "-p", "{port}"],
+}
+"""Arguments of Python for each server."""
+
+DENIES_WITH_STATUS = {"uvicorn", "hypercorn", "granian"}
+"""Servers with the extension that lets an application choose the status of a refused handshake."""
+
+CLEAN_EXITS = {0, -signal.SIGTERM}
+"""How a process may end that was told to: uvicorn raises the signal again when it has finished."""
+
+
+class Server:
+    """A server that listens.
+
+    Attributes:
+        name: Which server.
+        port: Where it listens.
+        process: It.
+        log_file: What it prints.
+    """
+
+    def __init__(self, name: str, port: int, processes: Processes, process: "subprocess.Popen[bytes]") -> None:
+        self.name = name
+        self.port = port
+        self.process = process
+        self._processes = processes
+
+    @property
+    def url(self) -> str:
+        """The address of its HTTP side."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The address of its WebSocket side."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """Return what it and the processes beside it have printed."""
+        return self._processes.log()
+
+
+@contextmanager
+def serve(name: str, app: str, processes: Processes) -> Iterator[Server]:
+    """Yield the server ``name`` with ``app``, listening; stop it and insist on a clean end.
+
+    Args:
+        name: A key of ``COMMANDS``.
+        app: Module and attribute, as servers want it: ``package.module:attribute``.
+        processes: What it is started with; more of its processes may run.
+    """
+    port = free_port()
+    process = processes.start([part.format(app=app, port=port) for part in COMMANDS[name]])
+    try:
+        processes.wait_for_port(port)
+        yield Server(name, port, processes, process)
+    finally:
+        status = stop(process)
+    assert status in CLEAN_EXITS, f"{name} ended with {status}:\n{processes.log()}"
+    for sign in ("Traceback", "was destroyed", "never awaited", "never retrieved"):
+        assert sign not in unexpected(processes.log()), f"{name} did not end cleanly:\n{processes.log()}"
+
+
+def unexpected(log: str) -> str:
+    """Return ``log`` without the tracebacks that tests provoke on purpose."""
+    kept: list[str] = []
+    for block in log.split("Traceback "):
+        if kept and "on purpose" in block:
+            block = block.partition("on purpose")[2]
+            kept.append(block)
+        else:
+            kept.append(f"Traceback {block}" if kept else block)
+    return "".join(kept)
