@@ -68,6 +68,10 @@ class PendingMessageStore:
         """What the consumer that is running in this context has sent so far."""
         return tuple(self._frames.get()[-1].sends) if self.active else ()
 
+    def sent_to(self, channel: str) -> list[Content]:
+        """Return what the running consumer has sent to ``channel`` so far, groups apart."""
+        return [send.content for send in self.sends if not send.sender.is_group and send.sender.name == channel]
+
     def append(self, sender: Sender, message: Content) -> None:
         """Keep ``message``, a content that nobody else holds, until the running consumer ends."""
         self._frames.get()[-1].sends.append(PendingSend(sender, message))

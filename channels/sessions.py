@@ -101,6 +101,10 @@ Opener = Callable[[Message, MessageScope], None]
 """Opens one kind on a message, or does nothing if it is open."""
 
 
+def hold_open(message: Message, scope: MessageScope) -> None:
+    """Open nothing: what others open on the message inside stays open until the caller ends."""
+
+
 def call_within(openers: Sequence[Opener], message: Message, func: Consumer, *args: Any, **kwargs: Any) -> Any:
     """Return ``func(*args, **kwargs)``, called with ``openers`` open on ``message``; None if it is not its turn."""
     with message_scope(message) as scope:
@@ -231,9 +235,15 @@ def _session_keys(message: Message) -> Iterator[str]:
             yield _text(key)
 
 
+_KEY_SOURCES = ("headers", "query_string", "cookies", "get")
+
+
 def _read_http_session(message: Message) -> PinnedStore | None:
     if "path" not in message.content:
         raise ValueError("Cannot parse HTTP message - are you sure this is a HTTP consumer? It has no 'path'.")
+    if not any(source in message.content for source in _KEY_SOURCES):
+        # A later message of a socket; only its first one carries what the browser sent.
+        return None
     try:
         key = next(_session_keys(message), None)
     except (AttributeError, TypeError, ValueError, CookieError, SuspiciousOperation) as error:

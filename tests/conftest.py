@@ -58,3 +58,11 @@ def redis_url(redis_server: RedisServer) -> str:
 def own_redis(newest_redis: RedisServer) -> Iterator[RedisServer]:
     """A Redis that the test may stop and start."""
     yield from _serve(find_newest)
+
+
+@pytest.fixture(autouse=True)
+def _other_tests_connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test may not use the database, its consumers leave alone the connection that others left open."""
+    uses_database = {"db", "transactional_db"} & set(request.fixturenames)
+    if not uses_database and request.node.get_closest_marker("django_db") is None:
+        monkeypatch.setattr("channels.signals.close_old_connections", lambda: None)

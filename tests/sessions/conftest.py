@@ -24,8 +24,9 @@ def visitor(db):
 
 
 @pytest.fixture
-def user(db):
-    """A user with a password."""
+def user(db, settings):
+    """A user with a password, hashed in no time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return get_user_model().objects.create_user("ada", password="engine")
 
 

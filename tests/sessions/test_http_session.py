@@ -71,7 +71,7 @@ def test_message_may_offer_parsed_cookies_and_parameters(visitor):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ({}, "it has neither a cookie"),
+        ({"headers": []}, "it has neither a cookie"),
         ({"query_string": "session_key=nobodyhasthiskey00000000000000000"}, "there is no session of the key"),
         ({"query_string": "session_key=short"}, "there is no session of the key"),
         ({"query_string": "session_key=" + "x" * 5000}, "there is no session of the key"),
