@@ -15,6 +15,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A chat in one process, with the in-memory layer."""
     with running(tmp_path_factory.mktemp("chat")) as site:
         yield site
+    assert "Traceback" not in site.processes.log(), site.processes.log()
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.chat import PASSWORD, ROOT, Site, browser, running, stop, wait_for
+from tests.support.chat import PASSWORD, Site, browser, running
+from tests.support.processes import ROOT, stop, wait_for
 
 SCREENSHOTS = ROOT / "test-output"
 _numbers = count(1)
@@ -280,7 +281,7 @@ def test_page_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
         page = Page(chrome, site, "carla")
         page.sign_up()
         page.wait_until_connected()
-        stop(site.processes[-1])
+        stop(site.processes.running[-1])
         wait_for(lambda: page.texts("#status") == ["Reconnecting…"], "The page says that it lost the server")
         page.say("Sent into the dark")
         assert page.texts("#log .pending .text") == ["Sent into the dark"]

@@ -15,7 +15,8 @@ from types import ModuleType
 import httpx
 import pytest
 
-from tests.support.chat import CHAT, ROOT, free_port, stop, wait_for
+from tests.support.chat import CHAT
+from tests.support.processes import ROOT, free_port, stop, wait_for
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.support.chat import Site, Talker, hear, send
 
@@ -14,10 +15,15 @@ PIXEL = base64.b64decode(
 )
 
 
-def refusal(site: Site, path: str, **options: object) -> int:
+def refusal(site: Site, path: str, user: Talker | None = None, origin: str | None = None) -> int:
     """Return the HTTP status that a socket on ``path`` is refused with."""
-    with pytest.raises(InvalidStatus) as caught:
-        connect(f"ws://127.0.0.1:{site.port}{path}", proxy=None, **options)  # type: ignore[arg-type]
+    headers = {"Cookie": f"sessionid={user.http.cookies['sessionid']}"} if user else {}
+    address = f"ws://127.0.0.1:{site.port}{path}"
+    with (
+        pytest.raises(InvalidStatus) as caught,
+        connect(address, additional_headers=headers, origin=Origin(origin or site.url), proxy=None),
+    ):
+        pass
     return caught.value.response.status_code
 
 
@@ -28,13 +34,17 @@ def test_socket_refuses_visitors_without_a_login(site: Site) -> None:
 
 def test_socket_refuses_rooms_that_do_not_exist(site: Site, anna: Talker) -> None:
     """The refusal says so with its status."""
-    cookie = {"Cookie": f"sessionid={anna.http.cookies['sessionid']}"}
-    assert refusal(site, "/rooms/nowhere/socket/", additional_headers=cookie) == 404
+    assert refusal(site, "/rooms/nowhere/socket/", anna) == 404
 
 
-def test_socket_refuses_paths_without_a_route(site: Site) -> None:
+def test_socket_refuses_pages_of_other_sites(site: Site, anna: Talker) -> None:
+    """A browser would send the cookie along with them."""
+    assert refusal(site, "/rooms/lobby/socket/", anna, "https://elsewhere.example") == 403
+
+
+def test_socket_refuses_paths_without_a_route(site: Site, anna: Talker) -> None:
     """Only rooms have sockets."""
-    assert refusal(site, "/elsewhere/") in (403, 404)
+    assert refusal(site, "/elsewhere/", anna) in (403, 404)
 
 
 def test_message_reaches_everyone_in_the_room(anna: Talker, ben: Talker, room: str) -> None:
@@ -172,9 +182,10 @@ def test_logout_closes_the_sockets_of_the_user(anna: Talker, room: str) -> None:
     assert caught.value.rcvd.code == 4001
 
 
-def test_deleted_session_opens_no_socket(site: Site, talker: Callable[[], Talker], room: str) -> None:
-    """After a logout the old cookie is worth nothing."""
+def test_session_that_was_logged_out_opens_no_socket(site: Site, talker: Callable[[], Talker], room: str) -> None:
+    """The old cookie is worth nothing."""
     user = talker()
-    cookie = {"Cookie": f"sessionid={user.http.cookies['sessionid']}"}
+    key = user.http.cookies["sessionid"]
     user.post("/logout/")
-    assert refusal(site, f"/rooms/{room}/socket/", additional_headers=cookie) == 403
+    user.http.cookies.set("sessionid", key, "127.0.0.1")
+    assert refusal(site, f"/rooms/{room}/socket/", user) == 403

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.support.chat import Site, Talker, browser, hear, running, send, stop
+from tests.support.chat import Site, Talker, browser, hear, running, send
+from tests.support.processes import stop
 from tests.support.redis import RedisServer
 
 MESSAGES = 150
@@ -49,8 +50,8 @@ def test_stopping_a_worker_loses_no_message(site: Site, anna: Talker, ben: Talke
     is_underway = threading.Event()
     with ThreadPoolExecutor(2) as pool:
         talks = [pool.submit(converse, user.enter(room), user.name, is_underway) for user in (anna, ben)]
-        assert is_underway.wait(60), site.log()
-        status = stop(site.processes[-1])
+        assert is_underway.wait(60), site.processes.log()
+        status = stop(site.processes.running[-1])
         assert not any(talk.done() for talk in talks), "The conversation was over before the worker was stopped"
         heard = [talk.result(120) for talk in talks]
     everything = {user.name: list(range(MESSAGES)) for user in (anna, ben)}
@@ -60,7 +61,7 @@ def test_stopping_a_worker_loses_no_message(site: Site, anna: Talker, ben: Talke
 def test_other_worker_serves_alone(site: Site, anna: Talker, room: str) -> None:
     """Pages and sockets go on with the worker that is left."""
     opened = anna.enter(room)
-    stop(site.processes[-1])
+    stop(site.processes.running[-1])
     send(opened, "chat", action="say", text="Alone", key="k1")
     assert hear(opened, "chat", "message")["text"] == "Alone"
     assert anna.http.get(f"/rooms/{room}/").status_code == 200

@@ -3,22 +3,21 @@
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.processes import ROOT, Processes, free_port, wait_for
+
 CHAT = ROOT / "examples/chat"
 PASSWORD = "correct-horse-battery"
 
@@ -37,38 +36,6 @@ _CHROMIUM_FLAGS = (
 )
 
 
-def free_port() -> int:
-    """Return a port of the loopback address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-    """Return the first true value of ``condition``; for things of other programs that nothing announces.
-
-    Raises:
-        AssertionError: It was not true within the time.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.02)
-
-
-def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
-    """Signal a process, wait for its end and return its exit status; one that does not end is killed."""
-    if process.poll() is None:
-        process.send_signal(number)
-    try:
-        return process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
-
-
 class Site:
     """A running chat: a server, perhaps workers of their own, and a database.
 
@@ -78,74 +45,45 @@ class Site:
     """
 
     def __init__(self, directory: Path, redis_url: str | None = None) -> None:
-        self.directory = directory
         self.port = free_port()
         self.is_distributed = redis_url is not None
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.environment = {
-            **{key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"},
-            "CHAT_DB": str(directory / "chat.sqlite3"),
-            "PYTHONUNBUFFERED": "1",
-        }
-        if redis_url:
-            self.environment["CHAT_REDIS_URL"] = redis_url
+        environment = {"CHAT_DB": str(directory / "chat.sqlite3"), "CHAT_REDIS_URL": redis_url or ""}
+        self.processes = Processes(directory, environment)
 
     @property
     def url(self) -> str:
         """The address of the site."""
         return f"http://127.0.0.1:{self.port}"
 
-    def manage(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def manage(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start a management command; its output goes to the log."""
-        with (self.directory / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, str(CHAT / "manage.py"), *arguments],
-                cwd=self.directory,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self.processes.append(process)
-        return process
-
-    def log(self) -> str:
-        """Return what the processes have printed."""
-        return (self.directory / "log.txt").read_text(errors="replace")
+        return self.processes.start([str(CHAT / "manage.py"), *arguments])
 
     def migrate(self) -> None:
         """Make the database."""
-        assert self.manage("migrate", "--verbosity", "0").wait(120) == 0, self.log()
+        assert self.manage("migrate", "--verbosity", "0").wait(120) == 0, self.processes.log()
 
-    def start_server(self) -> subprocess.Popen[bytes]:
+    def start_server(self) -> "subprocess.Popen[bytes]":
         """Start the server, with workers in it unless there are to be workers elsewhere."""
         extra = ["--noworker"] if self.is_distributed else []
         return self.manage("runserver", "--noreload", *extra, f"127.0.0.1:{self.port}")
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self) -> "subprocess.Popen[bytes]":
         """Start a worker process."""
         return self.manage("runworker")
 
     def wait_until_up(self) -> None:
         """Wait until a page is answered."""
 
+        self.processes.wait_for_port(self.port)
+
         def answers() -> bool:
-            for process in self.processes:
-                assert process.poll() in (None, 0), f"A process of the chat ended:\n{self.log()}"
             try:
                 return httpx.get(f"{self.url}/login/", timeout=5).status_code == 200
             except httpx.HTTPError:
                 return False
 
-        try:
-            wait_for(answers, "The chat serves its login page", 60)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.log()}") from None
-
-    def stop(self) -> None:
-        """Stop every process."""
-        for process in self.processes:
-            stop(process)
+        wait_for(answers, f"The chat answers\n{self.processes.log()}", 60)
 
 
 @contextmanager
@@ -166,7 +104,7 @@ def running(directory: Path, redis_url: str | None = None, workers: int = 0) -> 
         site.wait_until_up()
         yield site
     finally:
-        site.stop()
+        site.processes.stop()
 
 
 class Talker:
@@ -175,8 +113,8 @@ class Talker:
     def __init__(self, site: Site, name: str) -> None:
         self.site = site
         self.name = name
-        self.sockets: list[ClientConnection] = []
-        self.http = httpx.Client(base_url=site.url, follow_redirects=True, timeout=20)
+        self.stack = ExitStack()
+        self.http = self.stack.enter_context(httpx.Client(base_url=site.url, follow_redirects=True, timeout=20))
         page = self.post("/signup/", username=name, password1=PASSWORD, password2=PASSWORD)
         assert "sessionid" in self.http.cookies, page.text
 
@@ -194,17 +132,14 @@ class Talker:
 
     def enter(self, room: str) -> ClientConnection:
         """Open a socket in a room."""
-        cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
+        cookie = f"sessionid={self.http.cookies['sessionid']}"
         address = f"ws://127.0.0.1:{self.site.port}/rooms/{room}/socket/"
-        opened = connect(address, additional_headers={"Cookie": cookies}, proxy=None)
-        self.sockets.append(opened)
-        return opened
+        opening = connect(address, origin=Origin(self.site.url), additional_headers={"Cookie": cookie}, proxy=None)
+        return self.stack.enter_context(opening)
 
     def close(self) -> None:
         """Close the sockets and the HTTP client."""
-        for opened in self.sockets:
-            opened.close()
-        self.http.close()
+        self.stack.close()
 
 
 def send(opened: ClientConnection, stream: str, **payload: Any) -> None:

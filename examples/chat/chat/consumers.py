@@ -7,6 +7,7 @@ from django.db import transaction
 
 from channels.exceptions import DenyConnection
 from channels.generic.websockets import JsonWebsocketConsumer, WebsocketDemultiplexer
+from channels.security.websockets import allowed_hosts_only
 
 from .groups import chat_group, presence_group, user_group
 from .models import Message, Picture, Room, Visit
@@ -91,28 +92,31 @@ class RoomSocket(WebsocketDemultiplexer):
     """The socket of a room's page: text frames go to the streams, binary frames are pictures."""
 
     http_user = True
+    login_required = True
     # What one person sends is shown in the order it was sent, whichever worker takes it.
     strict_ordering = True
     consumers = {"chat": ChatConsumer, "presence": PresenceConsumer}  # noqa: RUF012
+
+    def get_handler(self, message: Any, **kwargs: Any) -> Any:
+        """Let only our own pages in: browsers send cookies along with the sockets of any page."""
+        return allowed_hosts_only(super().get_handler(message, **kwargs))
 
     def connection_groups(self, **kwargs: Any) -> list[str]:
         """Be reachable as one of this user's sockets."""
         return [user_group(self.message.user)]
 
     def connect(self, message: Any, slug: str, **kwargs: Any) -> None:
-        """Let users with a login into rooms that exist."""
-        if not message.user.is_authenticated:
-            raise DenyConnection(status=403, reason="Log in first.")
+        """Let users into rooms that exist."""
         if not Room.objects.filter(slug=slug).exists():
             raise DenyConnection(status=404, reason="There is no such room.")
         super().connect(message, slug=slug, **kwargs)
 
-    def raw_receive(self, message: Any, **kwargs: Any) -> None:
-        """Take pictures out of the way before the frames are read as JSON."""
-        if message.get("bytes") is None:
-            super().raw_receive(message, **kwargs)
+    def receive_invalid(self, frame: Any, error: Exception, **kwargs: Any) -> None:
+        """Take binary frames, which are no JSON, as pictures."""
+        if isinstance(frame, bytes):
+            self.receive_picture(frame, **kwargs)
         else:
-            self.receive_picture(message["bytes"], **kwargs)
+            super().receive_invalid(frame, error, **kwargs)
 
     def receive_picture(self, data: bytes, slug: str, **kwargs: Any) -> None:
         """Store a picture and show it to everyone in the room, or say why not."""

@@ -43,7 +43,9 @@ function openRoom(page) {
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
   const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
   let socket = null;
+  let retry = null; // timer of the next attempt to connect
   let attempts = 0;
+  let isAway = false;
   let latest = 0; // id of the newest message on the page
   let unread = 0;
   let lastWriting = 0;
@@ -284,12 +286,23 @@ function openRoom(page) {
     };
     socket.onclose = (event) => {
       if (event.code === SIGNED_OUT) return location.reload();
+      if (isAway) return;
       setStatus("connecting", "Reconnecting…");
       const pause = Math.min(15_000, 500 * 2 ** attempts++) * (0.5 + Math.random());
-      setTimeout(connect, pause);
+      retry = setTimeout(connect, pause);
     };
   }
 
+  // Browsers keep pages one has left, sockets and all, in case one goes back: that is not being here.
+  addEventListener("pagehide", () => {
+    isAway = true;
+    clearTimeout(retry);
+    socket.close();
+  });
+  addEventListener("pageshow", (event) => {
+    isAway = false;
+    if (event.persisted) connect();
+  });
   setInterval(() => send("presence", { action: "alive" }), ALIVE_EVERY);
 
   // -- Writing
@@ -386,6 +399,7 @@ function openRoom(page) {
   $("more").querySelector("button").addEventListener("click", () => {
     send("chat", { action: "earlier", before: Number(log.querySelector("[data-id]")?.dataset.id ?? 0) });
   });
+  document.querySelector(".rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   toEnd();
   connect();
 }
