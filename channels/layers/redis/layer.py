@@ -5,17 +5,20 @@ What is sent and how answers are read is decided in ``sending`` and ``receiving`
 """
 
 import asyncio
+import functools
 import itertools
 import os
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import redis
 
 from channels import names
+from channels.exceptions import LayerUnavailable
 from channels.formats import copy_content
 from channels.layers.base import (
     DEFAULT_EXPIRY,
@@ -26,12 +29,14 @@ from channels.layers.base import (
 )
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
+from channels.layers.redis.encryption import EncryptedCodec
 from channels.layers.redis.links import Links
 from channels.layers.redis.loops import LoopLinks, Outcomes
 from channels.layers.redis.receiving import Reader, Spare
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.sending import Item, Plan, Sender, prepare_all
 from channels.layers.redis.shards import BLOCK_SECONDS, FOREIGN_ERRORS, Shard, make_shards
+from channels.layers.redis.statistics import Tallies, seconds_waited
 from channels.types import Content
 
 T = TypeVar("T")
@@ -40,9 +45,17 @@ T = TypeVar("T")
 class _Process:
     """What belongs to one process: a fork must neither use its parent's connections nor close them."""
 
-    def __init__(self, shards: Sequence[Shard], reader: Reader, expiry: float, parent: "_Process | None") -> None:
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        reader: Reader,
+        expiry: float,
+        stats_prefix: str,
+        parent: "_Process | None",
+    ) -> None:
         self.pid = os.getpid()
         self.parent = parent
+        self.tallies = Tallies(stats_prefix)
         self.spare = Spare(expiry)
         self.links = Links(shards, reader, self.spare)
         self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLinks] = WeakKeyDictionary()
@@ -66,7 +79,7 @@ class RedisChannelLayer(BaseChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions = ("groups", "flush", "async")
+    extensions = ("groups", "flush", "statistics", "async")
 
     def __init__(
         self,
@@ -87,13 +100,13 @@ class RedisChannelLayer(BaseChannelLayer):
         self.stats_prefix = stats_prefix
         self.shards = make_shards(hosts, connection_kwargs)
         self._ring = Ring(len(self.shards))
-        codec = Codec()
+        codec = EncryptedCodec(symmetric_encryption_keys, expiry) if symmetric_encryption_keys else Codec()
         self._sender = Sender(self, prefix, self._ring, codec)
         self._reader = Reader(prefix, codec)
         self._process = self._new_process(None)
 
     def _new_process(self, parent: _Process | None) -> _Process:
-        return _Process(self.shards, self._reader, self.expiry, parent)
+        return _Process(self.shards, self._reader, self.expiry, self.stats_prefix, parent)
 
     @property
     def _mine(self) -> _Process:
@@ -103,10 +116,11 @@ class RedisChannelLayer(BaseChannelLayer):
 
     @property
     def _loop(self) -> LoopLinks:
-        loop, loops = asyncio.get_running_loop(), self._mine.loops
-        if loop not in loops:
-            loops[loop] = LoopLinks(self.shards, self._reader, self._mine.spare, self._sender.plan)
-        return loops[loop]
+        loop, mine = asyncio.get_running_loop(), self._mine
+        if loop not in mine.loops:
+            plan = functools.partial(self._sender.plan, mine.tallies)
+            mine.loops[loop] = LoopLinks(self.shards, self._reader, mine.spare, plan)
+        return mine.loops[loop]
 
     def _run(self, plan: Plan[T]) -> T:
         return self._mine.links.run(plan)
@@ -123,14 +137,14 @@ class RedisChannelLayer(BaseChannelLayer):
         self._send_one(Outgoing(group, message, to_group=True))
 
     def _send_one(self, outgoing: Outgoing) -> None:
-        outcome = self._run(self._sender.plan([self._sender.prepare(outgoing)]))[0]
+        outcome = self._run(self._sender.plan(self._mine.tallies, [self._sender.prepare(outgoing)]))[0]
         if outcome is not None:
             raise outcome
 
     def send_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
         prepared = prepare_all(self._sender.prepare, batch)
         items = [item for item in prepared if isinstance(item, Item)]
-        return _merge(prepared, self._run(self._sender.plan(items)))
+        return _merge(prepared, self._run(self._sender.plan(self._mine.tallies, items)))
 
     async def asend(self, channel: str, message: Content) -> None:
         await self._asend_one(Outgoing(channel, message))
@@ -157,6 +171,8 @@ class RedisChannelLayer(BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
+        if self._mine.tallies.is_due:
+            self._run(self._flush_tallies())
         mine = self._mine
         return mine.spare.take(queues, limit) or mine.links.take(self._sender.where(queues), limit, timeout)
 
@@ -175,6 +191,8 @@ class RedisChannelLayer(BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
+        if self._mine.tallies.is_due:
+            await self._arun(self._flush_tallies())
         spare = self._mine.spare.take(queues, limit)
         return spare or await self._loop.take(self._sender.where(queues), limit, timeout)
 
@@ -221,6 +239,39 @@ class RedisChannelLayer(BaseChannelLayer):
         replies = yield {shard: [self._sender.members_call(group)]}
         return [member.decode() for member in replies[shard][0]]
 
+    # Statistics
+
+    def global_statistics(self) -> dict[str, float]:
+        """Return ``messages_count`` and ``channel_full_count`` of all channels, over the last day of traffic."""
+        return self._run(self._statistics())
+
+    def channel_statistics(self, channel: str) -> dict[str, float]:
+        """Return what ``channel`` (its queue, if it has a ``!``) took, refused and holds; ages are in seconds."""
+        return self._run(self._statistics(names.non_local_name(names.require_channel_name(channel))))
+
+    def _flush_tallies(self) -> Plan[None]:
+        yield self._mine.tallies.collect()
+
+    def _statistics(self, queue: str | None = None) -> Plan[dict[str, float]]:
+        yield self._mine.tallies.collect()
+        shards = range(len(self.shards)) if queue is None else self._sender.where([queue])
+        commands = [scripts.command(b"TIME"), self._mine.tallies.read_command(*([] if queue is None else [queue]))]
+        if queue is not None:
+            key = self.prefix + queue
+            commands += [scripts.command(b"LLEN", key), scripts.command(b"LINDEX", key, 0)]
+        replies = yield dict.fromkeys(shards, commands)
+        counts = [[int(value or 0) for value in replies[shard][1]] for shard in shards]
+        found: dict[str, float] = dict(
+            zip(("messages_count", "channel_full_count"), map(sum, zip(*counts, strict=True)), strict=True)
+        )
+        if queue is not None:
+            found["messages_pending"] = sum(replies[shard][2] for shard in shards)
+            found["messages_max_age"] = max(
+                seconds_waited(head, int(seconds) * 1000 + int(micros) / 1000, self.expiry)
+                for (seconds, micros), _, _, head in (replies[shard] for shard in shards)
+            )
+        return found
+
     # Housekeeping
 
     def flush(self) -> None:
@@ -234,6 +285,7 @@ class RedisChannelLayer(BaseChannelLayer):
             except FOREIGN_ERRORS as error:
                 raise shard.unavailable(error) from error
         self._mine.spare.clear()
+        self._mine.tallies.collect()
 
     def connection(self, index: int | None) -> "redis.Redis":
         """Return a redis-py client of the shard at ``index``; None takes any.
@@ -248,6 +300,8 @@ class RedisChannelLayer(BaseChannelLayer):
         return self.shards[index].client()
 
     def close(self) -> None:
+        with suppress(LayerUnavailable):
+            self._run(self._flush_tallies())
         self._mine.links.close()
         for shard in self.shards:
             shard.close()

@@ -28,6 +28,7 @@ SEND = _read("send")
 TAKE = _read("take")
 GROUP_ADD = _read("group_add")
 GROUP_CHANNELS = _read("group_channels")
+COUNT = _read("count")
 
 
 def command(*words: Argument) -> bytes:
@@ -41,5 +42,5 @@ def call(script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]
     return command(b"EVALSHA", script.digest, len(keys), *keys, *arguments)
 
 
-LOAD_ALL = [command(b"SCRIPT", b"LOAD", script.source) for script in (SEND, TAKE, GROUP_ADD, GROUP_CHANNELS)]
+LOAD_ALL = [command(b"SCRIPT", b"LOAD", script.source) for script in (SEND, TAKE, GROUP_ADD, GROUP_CHANNELS, COUNT)]
 """Commands that make a server know every script."""

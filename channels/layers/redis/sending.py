@@ -13,6 +13,7 @@ from channels import counters, names
 from channels.layers.base import BaseChannelLayer, Outgoing
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.ring import Ring
+from channels.layers.redis.statistics import Tallies
 
 logger = logging.getLogger("django.channels.layers")
 
@@ -103,8 +104,8 @@ class Sender:
             return 0
         return next(self._turn) % self._ring.size if self._ring.is_anywhere(queue) else self._ring.shard_of(queue)
 
-    def plan(self, items: Sequence[Item]) -> Plan[list[Exception | None]]:
-        """Send ``items`` in order; returns what each came to."""
+    def plan(self, tallies: Tallies, items: Sequence[Item]) -> Plan[list[Exception | None]]:
+        """Send ``items`` in order; returns what each came to, and counts it in ``tallies``."""
         missed = [0] * len(items)
         todo = list(enumerate(items))
         if self._ring.size > 1 or self._layer.channel_capacity:
@@ -121,12 +122,30 @@ class Sender:
                     calls.setdefault(item.shard, []).append((position, item))
             replies = yield {shard: [self._call(part)] for shard, part in calls.items()}
             for shard, part in calls.items():
-                for (position, item), count in zip(part, replies[shard][0], strict=True):
-                    if count:
-                        missed[position] += count * item.receivers
-                        if item.kind == "c":
-                            refused.add(item.key)
+                expired, *answers = replies[shard][0]
+                self._report_expired(expired)
+                for (position, item), answer in zip(part, answers, strict=True):
+                    missed[position] += self._count(tallies, item, answer)
+                    if missed[position] and item.kind == "c":
+                        refused.add(item.key)
+        if tallies.is_due:
+            yield tallies.collect()
         return [self._outcome(item, count) for item, count in zip(items, missed, strict=True)]
+
+    def _count(self, tallies: Tallies, item: Item, answer: Any) -> int:
+        """Return how many receivers of ``item`` did not get it; count what happened to its queues."""
+        if item.kind == "g":
+            missed, *queues = answer
+            for at in range(0, len(queues), 3):
+                tallies.add(item.shard, queues[at].decode(), queues[at + 1], queues[at + 2])
+            return int(missed)
+        tallies.add(item.shard, item.key[len(self._prefix) :], 1 - answer, answer)
+        return int(answer) * item.receivers
+
+    def _report_expired(self, count: int) -> None:
+        if count:
+            counters.add("message.drop.expired", count)
+            logger.warning("%d messages expired unread; their queues had no room or no reader.", count)
 
     def _call(self, part: Sequence[tuple[int, Item]]) -> bytes:
         arguments: list[scripts.Argument] = list(self._common)

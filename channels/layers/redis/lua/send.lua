@@ -8,7 +8,12 @@
 -- kinds    c  a channel: refused if its queue is full, and so is what follows for that queue in this call
 --          m  one queue with members of a group: skipped if it is full
 --          g  a group: one entry for each queue, naming all members that share it; rest is the encoded content
--- returns  one number for each item: receivers that did not get it
+-- returns  how many messages that had expired were dropped, then one answer for each item:
+--          c, m  1 if its queue was full, else 0
+--          g     a list: members that did not get it, then for each queue its name, entries pushed, entries refused
+--
+-- A message that expired on the queue of a member ends the memberships (in the group sent to) of its receivers:
+-- nobody read it, so their process is gone.
 --
 -- An entry is head (2 bytes: version, flags), ms since the epoch when it expires (8 bytes, big endian), and the
 -- rest: length of the receivers (4 bytes, big endian), receivers, encoded content. Receivers are what follows
@@ -19,14 +24,22 @@ local lifetime = ARGV[2]
 local until_ms = now + lifetime
 local stamp = struct.pack('>I4I4', math.floor(until_ms / 4294967296), until_ms % 4294967296)
 
--- Expired messages nobody took must not keep living ones out.
+local expired = 0
+
+-- Drops the expired head of a queue, so that what nobody took does not keep living messages out.
+-- Returns what its receivers were, as keys of a table.
 local function drop_expired(key)
+    local receivers = {}
     while true do
         local entry = redis.call('LINDEX', key, 0)
-        if not entry or #entry < 14 then return end
-        local high, low = struct.unpack('>I4I4', entry, 3)
-        if high * 4294967296 + low > now then return end
+        if not entry or #entry < 14 then return receivers end
+        local high, low, length = struct.unpack('>I4I4I4', entry, 3)
+        if high * 4294967296 + low > now then return receivers end
         redis.call('LPOP', key)
+        expired = expired + 1
+        for receiver in string.gmatch(string.sub(entry, 15, 14 + length) .. ',', '([^,]*),') do
+            receivers[receiver] = true
+        end
     end
 end
 
@@ -42,7 +55,7 @@ local function push(key, capacity, head, rest)
     return true
 end
 
-local function push_to_members(group, head, content)
+local function read_members(group)
     redis.call('ZREMRANGEBYSCORE', group, '-inf', now - ARGV[3])
     local receivers, queues = {}, {}
     for _, channel in ipairs(redis.call('ZRANGE', group, 0, -1)) do
@@ -54,33 +67,61 @@ local function push_to_members(group, head, content)
         end
         table.insert(receivers[queue], string.sub(channel, #queue + 1))
     end
-    local missed = 0
+    return queues, receivers
+end
+
+local function without_gone(group, queue, members)
+    local gone = drop_expired(ARGV[1] .. queue)
+    if not next(gone) then return members end
+    local kept = {}
+    for _, member in ipairs(members) do
+        if gone[member] then
+            redis.call('ZREM', group, queue .. member)
+        else
+            kept[#kept + 1] = member
+        end
+    end
+    return kept
+end
+
+local function push_to_members(group, head, content)
+    local queues, receivers = read_members(group)
+    local answer = {0}
     local most = tonumber(ARGV[6])
     for _, queue in ipairs(queues) do
-        local members = receivers[queue]
+        local members = without_gone(group, queue, receivers[queue])
         local capacity = tonumber(string.sub(queue, -1) == '!' and ARGV[5] or ARGV[4])
+        local pushed, refused = 0, 0
         for first = 1, #members, most do
             local last = math.min(first + most - 1, #members)
             local names = table.concat(members, ',', first, last)
-            local rest = struct.pack('>I4', #names) .. names .. content
-            if not push(ARGV[1] .. queue, capacity, head, rest) then missed = missed + last - first + 1 end
+            if push(ARGV[1] .. queue, capacity, head, struct.pack('>I4', #names) .. names .. content) then
+                pushed = pushed + 1
+            else
+                refused = refused + 1
+                answer[1] = answer[1] + last - first + 1
+            end
         end
+        local size = #answer
+        answer[size + 1], answer[size + 2], answer[size + 3] = queue, pushed, refused
     end
-    return missed
+    return answer
 end
 
-local refused, outcomes = {}, {}
+local refused, answers = {}, {}
 for item, key in ipairs(KEYS) do
     local at = 4 + item * 3
     local kind = string.sub(ARGV[at], 1, 1)
     if kind == 'g' then
-        outcomes[item] = push_to_members(key, ARGV[at + 1], ARGV[at + 2])
+        answers[item + 1] = push_to_members(key, ARGV[at + 1], ARGV[at + 2])
     elseif kind == 'c' and refused[key] then
-        outcomes[item] = 1
+        answers[item + 1] = 1
     else
+        if kind == 'm' then drop_expired(key) end
         local fits = push(key, tonumber(string.sub(ARGV[at], 2)), ARGV[at + 1], ARGV[at + 2])
-        outcomes[item] = fits and 0 or 1
+        answers[item + 1] = fits and 0 or 1
         if kind == 'c' and not fits then refused[key] = true end
     end
 end
-return outcomes
+answers[1] = expired
+return answers
