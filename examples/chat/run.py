@@ -143,6 +143,7 @@ def main() -> None:
     options = read_arguments()
     require_free(options.host, options.port)
     python = str(choose_python(options))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"  # Whatever project this shell was used for before.
     manage = str(HERE / "manage.py")
     say("Preparing the database ...")
     run([python, manage, "migrate", "--verbosity", "0"], "The database could not be prepared.")

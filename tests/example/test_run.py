@@ -76,9 +76,18 @@ def test_script_prepares_and_serves(tmp_path: Path) -> None:
 
 
 def test_interrupt_ends_the_server(tmp_path: Path) -> None:
-    """Ctrl-C reaches the server, which took the place of the script."""
+    """Ctrl-C goes to every process of the terminal."""
     with serving("--no-venv", database=tmp_path / "new.sqlite3") as (process, url):
         os.killpg(process.pid, signal.SIGINT)
+        process.wait(20)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+
+
+def test_termination_reaches_the_server(tmp_path: Path) -> None:
+    """A supervisor signals one process: the server, which took the place of the script."""
+    with serving("--no-venv", database=tmp_path / "new.sqlite3") as (process, url):
+        process.terminate()
         process.wait(20)
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)

@@ -37,7 +37,11 @@ def converse(opened: ClientConnection, name: str, is_underway: threading.Event) 
             send(opened, "chat", action="say", text=str(sent), key=str(sent))
             sent += 1
             continue
-        frame = json.loads(opened.recv(timeout=30))
+        try:
+            frame = json.loads(opened.recv(timeout=30))
+        except TimeoutError:
+            missing = {author: sorted(set(range(sent)) - set(numbers)) for author, numbers in heard.items()}
+            raise AssertionError(f"{name} said {sent} messages and did not hear {missing}") from None
         if frame["payload"]["event"] == "message":
             heard.setdefault(frame["payload"]["author"], []).append(int(frame["payload"]["text"]))
         if own > MESSAGES // 4:
@@ -48,13 +52,14 @@ def converse(opened: ClientConnection, name: str, is_underway: threading.Event) 
 def test_stopping_a_worker_loses_no_message(site: Site, anna: Talker, ben: Talker, room: str) -> None:
     """Both users hear every message of both, once and in order, and the worker ends in peace."""
     is_underway = threading.Event()
+    sockets = {user.name: user.enter(room) for user in (anna, ben)}
     with ThreadPoolExecutor(2) as pool:
-        talks = [pool.submit(converse, user.enter(room), user.name, is_underway) for user in (anna, ben)]
+        talks = [pool.submit(converse, opened, name, is_underway) for name, opened in sockets.items()]
         assert is_underway.wait(60), site.processes.log()
         status = stop(site.processes.running[-1])
         assert not any(talk.done() for talk in talks), "The conversation was over before the worker was stopped"
         heard = [talk.result(120) for talk in talks]
-    everything = {user.name: list(range(MESSAGES)) for user in (anna, ben)}
+    everything = {name: list(range(MESSAGES)) for name in sockets}
     assert (heard, status) == ([everything, everything], 0)
 
 

@@ -1,7 +1,5 @@
 """The tables of the chat."""
 
-# ruff: noqa: RUF012
-
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings

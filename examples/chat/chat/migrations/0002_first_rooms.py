@@ -1,7 +1,5 @@
 """Rooms to begin with."""
 
-# ruff: noqa: RUF012
-
 from typing import Any
 
 from django.db import migrations
