@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from channels import counters
 from channels.backoff import Backoff
 from channels.exceptions import ChannelFull, LayerUnavailable, MalformedReply, MessageTooLarge
-from channels.interface.effects import Effects, ToClient, ToLayer
+from channels.interface.effects import Effect, Effects, ToClient, ToLayer
 from channels.interface.farewells import Farewells
 from channels.interface.limits import Limits
 from channels.interface.outbox import Outbox
@@ -89,6 +89,8 @@ class Connection:
         self._outbox = Outbox(send, services.limits.backlog_bytes, self._check, self._client_gone)
         self._timer = Timer(self._expired)
         self._state = bridge.state
+        self._reader: asyncio.Task[None] | None = None
+        self._is_receiving = False
         self._is_gone = False
         self._done: asyncio.Future[None] = self._loop.create_future()
 
@@ -97,21 +99,20 @@ class Connection:
         bridge = self.bridge
         self._services.router.open(bridge.reply_channel, self)
         self._timer.set(bridge.deadline)
-        reader: asyncio.Task[None] | None = None
         try:
             await self._carry_out(bridge.opened())
-            if not self._done.done():
-                reader = self._loop.create_task(self._read(receive))
-                await self._done
+            if not bridge.finished:
+                self._reader = self._loop.create_task(self._read(receive))
+            await self._done
         finally:
             # Cancelled by the server or not: first what must happen, then what may be interrupted again.
             self._timer.cancel()
             self._services.router.close(bridge.reply_channel)
             self._client_gone()
             self._ended()
-            if reader is not None and not reader.done():
-                reader.cancel()
-                await asyncio.wait({reader})
+            if self._reader is not None and not self._reader.done():
+                self._reader.cancel()
+                await asyncio.wait({self._reader})
             await self._outbox.close()
 
     # Called by the router
@@ -128,26 +129,28 @@ class Connection:
 
     def _apply(self, effects: Effects) -> None:
         """Carry out what needs no waiting: everything but messages with an outcome."""
+        self._note_state()
         for effect in effects:
-            if type(effect) is ToClient:
-                self._to_client(effect.event)
-            elif type(effect) is ToLayer:
-                self._say_farewell(effect)
-        if self.bridge.state is not self._state:
-            self._changed()
+            self._hand_over(effect)
+        self._check()
 
     async def _carry_out(self, effects: Effects) -> None:
+        self._note_state()
         for effect in effects:
             if type(effect) is not ToLayer or self._is_farewell(effect):
-                self._apply((effect,))
+                self._hand_over(effect)
                 continue
             error = await self._put(effect)
             self._apply(self.bridge.sent(effect) if error is None else self.bridge.refused(effect, error))
             if self.bridge.finished:
                 break
-        if self.bridge.state is not self._state:
-            self._changed()
         self._check()
+
+    def _hand_over(self, effect: Effect) -> None:
+        if type(effect) is ToClient:
+            self._to_client(effect.event)
+        elif type(effect) is ToLayer:
+            self._say_farewell(effect)
 
     async def _put(self, effect: ToLayer) -> Exception | None:
         """Send the message of ``effect``, trying as often as is right; return why it was not sent, or None."""
@@ -177,10 +180,16 @@ class Connection:
     def _to_client(self, event: Event) -> None:
         self._outbox.put(event)
 
+    def _note_state(self) -> None:
+        if self.bridge.state is not self._state:
+            self._changed()
+
     def _changed(self) -> None:
         self._state = self.bridge.state
         self._timer.set(self.bridge.deadline)
-        self._check()
+        if self._is_receiving and self._reader is not None and self.bridge.finished:
+            # Some servers do not send a close while somebody waits for the client (granian).
+            self._reader.cancel()
 
     def _check(self) -> None:
         # What still waits for a client that is gone waits in vain, and not every server says so to who sends.
@@ -191,8 +200,10 @@ class Connection:
 
     async def _read(self, receive: Receive) -> None:
         try:
-            while not self._is_gone:
+            while not self.bridge.finished:
+                self._is_receiving = True
                 event = await self._next_event(receive)
+                self._is_receiving = False
                 self._is_gone = event["type"] == self.gone["type"]
                 await self._carry_out(self.bridge.client(event))
         except Exception:
@@ -205,7 +216,6 @@ class Connection:
     def _client_gone(self) -> None:
         self._is_gone = True
         self._apply(self.bridge.client(self.gone))
-        self._check()
 
     def _expired(self) -> None:
         self._apply(self.bridge.expired())

@@ -18,6 +18,9 @@ COMMANDS: dict[str, list[str]] = {
 DENIES_WITH_STATUS = {"uvicorn", "hypercorn", "granian"}
 """Servers with the extension that lets an application choose the status of a refused handshake."""
 
+REPORTS_CLOSE_CODES = {"uvicorn", "granian", "daphne"}
+"""Servers that tell an application the close code of the client; hypercorn says 1006 for all."""
+
 CLEAN_EXITS = {0, -signal.SIGTERM}
 """How a process may end that was told to: uvicorn raises the signal again when it has finished."""
 
