@@ -11,6 +11,7 @@ import functools
 import logging
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from channels.message import Message
 from channels.names import wait_channel
 from channels.pending import pending_message_store
 from channels.session_turns import SessionTurns
+from channels.types import Content
 
 __all__ = ["LAST_CHANNEL", "check_overdue", "collect_released", "take_turn"]
 
@@ -143,18 +145,20 @@ def _limit(layer: Any, connection: str) -> int:
 # Messages whose turn has come
 
 
-def collect_released() -> "deque[tuple[str, dict[str, Any]]]":
+def collect_released() -> deque[tuple[str, Content]]:
     """Return where messages whose turn has come are put for the calling thread, which promises to run them next.
 
     Without this they go back to the channel they came from. A worker calls this once and runs what it finds
     after each message.
     """
-    _local.released = deque()
-    return _local.released  # type: ignore[no-any-return]
+    released: deque[tuple[str, Content]] = deque()
+    # Weakly: when the caller has gone, messages go back to their channels.
+    _local.released = weakref.ref(released)
+    return released
 
 
 def _release(layer: Any, connection: str, released: Sequence[Early]) -> None:
-    here = getattr(_local, "released", None)
+    here = _local.released() if hasattr(_local, "released") else None
     for number, message in enumerate(released):
         if here is not None:
             here.append((message.channel, message.content))

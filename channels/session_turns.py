@@ -9,7 +9,7 @@ run: session engines have no atomic step.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from channels import names
@@ -32,21 +32,23 @@ class SessionTurns:
 
     Args:
         layer: The layer, for its wait channels.
+        clock: Seconds since the epoch; workers on several hosts compare them.
     """
 
     needs_renewal = True
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, clock: Callable[[], float] = time.time) -> None:
         self._layer = layer
+        self._clock = clock
         self._lock = threading.Lock()
         self._waiting: dict[tuple[str, int], tuple[float, int | None]] = {}
 
     def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
         """Ask for the turn of ``message``. The capacity of the wait channel rules, whatever ``limit`` is."""
         store, line = _read(connection)
-        verdict = line.judge(message, time.time())
+        verdict = line.judge(message, self._clock())
         if verdict is Verdict.RUN:
-            line.begin(message, time.time() + wait)
+            line.begin(message, self._clock() + wait)
             _write(store, line)
         if verdict is not Verdict.HELD:
             return Taken(verdict)
@@ -55,9 +57,9 @@ class SessionTurns:
         except ChannelFull:
             return Taken(Verdict.FULL, self._give_up(connection).released)
         with self._lock:
-            self._waiting[connection, message.order] = (time.time() + wait, line.next)
+            self._waiting[connection, message.order] = (self._clock() + wait, line.next)
         _, line = _read(connection)
-        if line.judge(message, time.time()) is Verdict.HELD:
+        if line.judge(message, self._clock()) is Verdict.HELD:
             return Taken(Verdict.HELD)
         return Taken(Verdict.HELD, self._take_waiting(connection))
 
@@ -66,7 +68,7 @@ class SessionTurns:
         store, line = _read(connection)
         if not line.has_turn(message):
             return ()
-        line.end(message, advance, time.time(), wait)
+        line.end(message, advance, self._clock(), wait)
         _write(store, line)
         released = self._take_waiting(connection)
         if line.state is State.OPEN:
@@ -77,12 +79,12 @@ class SessionTurns:
         """Say that the consumer of ``message`` is still running."""
         store, line = _read(connection)
         if line.has_turn(message):
-            line.due = time.time() + wait
+            line.due = self._clock() + wait
             _write(store, line)
 
     def stalled(self, wait: float) -> Sequence[Stalled]:
         """Give up the connections whose messages this process put on hold, if nothing has moved since."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             late = [(key, seen) for key, (due, seen) in self._waiting.items() if due <= now]
             for key, _ in late:
@@ -102,7 +104,7 @@ class SessionTurns:
     def _give_up(self, connection: str) -> Stalled:
         store, line = _read(connection)
         line.early = {early.order: early for early in self._take_waiting(connection)}
-        stalled = line.give_up(connection, time.time())
+        stalled = line.give_up(connection, self._clock())
         _write(store, line)
         for early in line.early.values():
             self._layer.send(names.wait_channel(connection), {**early.content, ORIGINAL_CHANNEL: early.channel})

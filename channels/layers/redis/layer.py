@@ -37,6 +37,7 @@ from channels.layers.redis.ring import Ring
 from channels.layers.redis.sending import Item, Plan, Sender, prepare_all
 from channels.layers.redis.shards import BLOCK_SECONDS, FOREIGN_ERRORS, Shard, make_shards
 from channels.layers.redis.statistics import Tallies, seconds_waited
+from channels.layers.redis.turns import RedisTurns
 from channels.types import Content
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class RedisChannelLayer(BaseChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions = ("groups", "flush", "statistics", "async")
+    extensions = ("groups", "flush", "statistics", "async", "ordering")
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class RedisChannelLayer(BaseChannelLayer):
         self._sender = Sender(self, prefix, self._ring, codec)
         self._reader = Reader(prefix, codec)
         self._process = self._new_process(None)
+        self.turns = RedisTurns(self._run, prefix, self._ring, codec, group_expiry)
 
     def _new_process(self, parent: _Process | None) -> _Process:
         return _Process(self.shards, self._reader, self.expiry, self.stats_prefix, parent)

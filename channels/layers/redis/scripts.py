@@ -30,6 +30,11 @@ GROUP_ADD = _read("group_add")
 GROUP_CHANNELS = _read("group_channels")
 COUNT = _read("count")
 
+TURN_TAKE = _read("turn_take")
+TURN_END = _read("turn_end")
+TURN_RENEW = _read("turn_renew")
+TURN_GIVE_UP = _read("turn_give_up")
+
 
 def command(*words: Argument) -> bytes:
     """Return a command as it goes over the wire."""
@@ -42,5 +47,8 @@ def call(script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]
     return command(b"EVALSHA", script.digest, len(keys), *keys, *arguments)
 
 
-LOAD_ALL = [command(b"SCRIPT", b"LOAD", script.source) for script in (SEND, TAKE, GROUP_ADD, GROUP_CHANNELS, COUNT)]
+LOAD_ALL = [
+    command(b"SCRIPT", b"LOAD", script.source)
+    for script in (SEND, TAKE, GROUP_ADD, GROUP_CHANNELS, COUNT, TURN_TAKE, TURN_END, TURN_RENEW, TURN_GIVE_UP)
+]
 """Commands that make a server know every script."""

@@ -1,0 +1,44 @@
+-- Gives up a line: from now on only its last message runs, and not beside one that is running.
+--
+-- KEYS     as for turn_take.lua
+-- ARGV     1 connection   2 1 to give up at once, 0 only if it is due   3 ms a line lives
+-- returns  nothing if it is not due (any more); else the order that is missing (-1 if nothing is known to be lost),
+--          how many kept messages were dropped, and the kept messages that may run all the same
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[2] == '0' then
+    local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
+    if not score or tonumber(score) > now then return {} end
+end
+redis.call('ZREM', KEYS[2], ARGV[1])
+local line = redis.call('HMGET', KEYS[1], 'next', 'running', 'due', 'state')
+if line[4] == 'ended' then return {} end
+local due = tonumber(line[3])
+local busy = line[2] == '1' and now < due
+
+local released, kept, dropped = {}, 0, 0
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+    if string.match(fields[i], '^e%d') then
+        if string.byte(fields[i + 1], 2) ~= 1 then
+            dropped = dropped + 1
+            redis.call('HDEL', KEYS[1], fields[i])
+        elseif busy then
+            kept = kept + 1
+        else
+            released[#released + 1] = fields[i + 1]
+            redis.call('HDEL', KEYS[1], fields[i])
+        end
+    end
+end
+local missing = tonumber(line[1]) or 0
+if line[4] == 'broken' or (not line[1] and dropped == 0) then missing = -1 end
+redis.call('HSET', KEYS[1], 'state', 'broken', 'early', kept)
+if busy then
+    if kept > 0 then redis.call('ZADD', KEYS[2], due, ARGV[1]) end
+else
+    redis.call('HSET', KEYS[1], 'running', 0)
+    redis.call('HDEL', KEYS[1], 'due')
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return {missing, dropped, unpack(released)}

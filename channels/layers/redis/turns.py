@@ -1,0 +1,144 @@
+"""Turns of connections, decided by the server: each step is one script, so no two workers can come between.
+
+The meaning of the steps is told in ``channels.layers.turns``, the keys at the head of ``lua/turn_take.lua``.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from channels.layers.redis import scripts
+from channels.layers.redis.codec import Codec
+from channels.layers.redis.ring import Ring
+from channels.layers.redis.sending import Plan
+from channels.layers.turns import Early, Stalled, Taken, Verdict
+
+MIN_LIFE_SECONDS = 86_400.0
+"""A line lives at least this long without a message; a socket may be silent for hours."""
+
+FORGET_SECONDS = 60.0
+"""How long an ended connection is remembered, so that a late message of it does not begin it anew."""
+
+GIVE_UP_AT_ONCE = 100
+"""Lines given up in one round, of each shard."""
+
+
+class RedisTurns:
+    """The turns of one layer.
+
+    Args:
+        run: Carries out a plan.
+        prefix: What every key begins with.
+        ring: On which shard a line lives.
+        codec: Encodes what is kept.
+        group_expiry: Seconds a membership of the layer lives; lines live as long, or longer.
+    """
+
+    needs_renewal = True
+
+    def __init__(
+        self, run: Callable[[Plan[Any]], Any], prefix: str, ring: Ring, codec: Codec, group_expiry: float
+    ) -> None:
+        self._run = run
+        self._prefix = prefix
+        self._ring = ring
+        self._codec = codec
+        self._life_ms = round(max(group_expiry, MIN_LIFE_SECONDS) * 1000)
+
+    def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
+        """Ask for the turn of ``message``."""
+        taken: Taken = self._run(self._take(connection, message, wait, limit))
+        return taken
+
+    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
+        """End a turn and return the kept messages to run next."""
+        released: Sequence[Early] = self._run(self._end(connection, message, wait, advance))
+        return released
+
+    def renew(self, connection: str, message: Early, wait: float) -> None:
+        """Say that the consumer of ``message`` is still running."""
+        self._run(self._renew(connection, message, wait))
+
+    def stalled(self, wait: float) -> Sequence[Stalled]:
+        """Give up connections that waited too long."""
+        found: Sequence[Stalled] = self._run(self._stalled())
+        return found
+
+    # Plans
+
+    def _take(self, connection: str, message: Early, wait: float, limit: int) -> Plan[Taken]:
+        shard, keys = self._place(connection)
+        arguments = (connection, message.order, int(message.is_last), round(wait * 1000), self._life_ms)
+        # Most messages come in order, so the first question does not carry the message.
+        replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, b""))]}
+        answer = replies[shard][0]
+        if answer == b"early":
+            replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, self._encode(message)))]}
+            answer = replies[shard][0]
+        if isinstance(answer, bytes):
+            return Taken(Verdict(answer.decode()))
+        if answer <= limit:
+            return Taken(Verdict.HELD)
+        replies = yield {shard: [self._give_up_call(connection, keys, at_once=True)]}
+        return Taken(Verdict.FULL, self._read_stalled(connection, replies[shard][0]).released)
+
+    def _end(self, connection: str, message: Early, wait: float, advance: bool) -> Plan[Sequence[Early]]:
+        shard, keys = self._place(connection)
+        arguments = (connection, message.order, int(message.is_last), round(wait * 1000), self._life_ms)
+        tail = (int(advance), round(FORGET_SECONDS * 1000))
+        replies = yield {shard: [scripts.call(scripts.TURN_END, keys, (*arguments, *tail))]}
+        return [self._decode(blob) for blob in replies[shard][0]]
+
+    def _renew(self, connection: str, message: Early, wait: float) -> Plan[None]:
+        shard, keys = self._place(connection)
+        yield {shard: [scripts.call(scripts.TURN_RENEW, keys, (connection, message.order, round(wait * 1000)))]}
+
+    def _stalled(self) -> Plan[Sequence[Stalled]]:
+        look = [
+            scripts.command(b"TIME"),
+            scripts.command(b"ZRANGE", self._due_key, 0, GIVE_UP_AT_ONCE - 1, b"WITHSCORES"),
+        ]
+        replies = yield dict.fromkeys(range(self._ring.size), look)
+        late: dict[int, list[str]] = {}
+        for shard, ((seconds, micros), listed) in replies.items():
+            now_ms = int(seconds) * 1000 + int(micros) / 1000
+            for name, due in zip(listed[::2], listed[1::2], strict=True):
+                if float(due) <= now_ms:
+                    late.setdefault(shard, []).append(name.decode())
+        if not late:
+            return []
+        replies = yield {
+            shard: [self._give_up_call(name, self._place(name)[1], at_once=False) for name in names]
+            for shard, names in late.items()
+        }
+        return [
+            self._read_stalled(name, reply)
+            for shard, names in late.items()
+            for name, reply in zip(names, replies[shard], strict=True)
+            if reply
+        ]
+
+    # Keys and encoding
+
+    @property
+    def _due_key(self) -> str:
+        return f"{self._prefix}:turns"
+
+    def _place(self, connection: str) -> tuple[int, tuple[str, str]]:
+        return self._ring.shard_of(connection), (f"{self._prefix}:turn:{connection}", self._due_key)
+
+    def _give_up_call(self, connection: str, keys: Sequence[str], *, at_once: bool) -> bytes:
+        return scripts.call(scripts.TURN_GIVE_UP, keys, (connection, int(at_once), self._life_ms))
+
+    def _read_stalled(self, connection: str, reply: Sequence[Any]) -> Stalled:
+        if not reply:
+            return Stalled(connection, None, (), 0)
+        missing, dropped, *blobs = reply
+        return Stalled(connection, None if missing < 0 else missing, [self._decode(blob) for blob in blobs], dropped)
+
+    def _encode(self, message: Early) -> bytes:
+        payload = self._codec.encode({"channel": message.channel, "content": message.content})
+        return bytes((self._codec.flags, message.is_last)) + payload
+
+    def _decode(self, blob: bytes) -> Early:
+        kept = self._codec.decode(blob[0], memoryview(blob)[2:])
+        return Early(kept["channel"], kept["content"])
