@@ -29,8 +29,6 @@ version = release
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
-# The table of contents names pages in their order, some of which are still to come.
-suppress_warnings = ["toc.empty_glob"]
 default_role = None
 html_theme = "furo"
 html_title = f"Channels classic {release}"

@@ -56,7 +56,8 @@ class Echo(WebsocketConsumer):
 
     def connect(self, message: Message, **kwargs: Any) -> None:
         """Take the handshake."""
-        self.message.reply_channel.send({"accept": True})
+        assert message.reply_channel is not None
+        message.reply_channel.send({"accept": True})
 
     def receive(self, text: str | None = None, bytes: bytes | None = None, **kwargs: Any) -> None:
         """Send the frame back."""
