@@ -183,6 +183,16 @@ def test_reload_is_no_news(anna: Page, ben: Page) -> None:
     assert anna.notices() == ["ben joined"]
 
 
+def test_going_back_to_the_page_joins_again(anna: Page, ben: Page) -> None:
+    """Browsers keep the page, but not as present."""
+    ben.chrome.get("about:blank")
+    wait_for(lambda: anna.people() == ["anna"], "The one who left is off the list")
+    ben.chrome.back()
+    wait_for(lambda: anna.people() == ["anna", "ben"], "The one who came back is on the list")
+    anna.say("Welcome back")
+    ben.see("Welcome back")
+
+
 def test_list_shows_who_is_here(anna: Page, ben: Page) -> None:
     """Until they leave."""
     wait_for(lambda: anna.people() == ["anna", "ben"], "Both are on the list")

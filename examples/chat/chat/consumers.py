@@ -55,37 +55,35 @@ class PresenceConsumer(JsonWebsocketConsumer):
         return [presence_group(slug)]
 
     def connect(self, message: Any, multiplexer: Any, slug: str, **kwargs: Any) -> None:
-        """Tell the room who came, and the page who is here."""
+        """Tell the room and the page who is here now."""
         self.enter(Room.objects.get(slug=slug), multiplexer)
 
     def receive(self, content: dict[str, Any], multiplexer: Any, slug: str, **kwargs: Any) -> None:
         """Take a sign of life, or pass on that someone is writing."""
         if content.get("action") == "alive":
             room = Room.objects.get(slug=slug)
-            for name in Visit.objects.forget_lost(room):
-                self.announce(room, multiplexer, left=name)
+            if Visit.objects.forget_lost(room):
+                self.announce(room, multiplexer)
             self.enter(room, multiplexer)
         elif content.get("action") == "writing":
             writing = {"event": "writing", "user": self.message.user.get_username()}
             multiplexer.group_send(presence_group(slug), "presence", writing)
 
     def disconnect(self, message: Any, multiplexer: Any, slug: str, **kwargs: Any) -> None:
-        """Tell the room who left. A refused socket never entered, so nobody hears of it."""
+        """Tell the room who is left. A refused socket never entered, so nobody hears of it."""
         room = Room.objects.filter(slug=slug).first()
         if room and Visit.objects.leave(room, message.user, message.reply_channel.name):
-            self.announce(room, multiplexer, left=message.user.get_username())
+            self.announce(room, multiplexer)
 
     def enter(self, room: Room, multiplexer: Any) -> None:
         """Note that this socket is open, and answer with who is here."""
-        user = self.message.user
-        if Visit.objects.enter(room, user, self.message.reply_channel.name):
-            self.announce(room, multiplexer, joined=user.get_username())
-        multiplexer.send({"event": "here", "users": room.visits.names()})
+        if Visit.objects.enter(room, self.message.user, self.message.reply_channel.name):
+            self.announce(room, multiplexer)
+        multiplexer.send({"event": "here", **room.presence()})
 
-    def announce(self, room: Room, multiplexer: Any, **change: str) -> None:
-        """Send everyone in the room the list of who is here, and what changed."""
-        here = {"event": "here", "users": room.visits.names(), **change}
-        multiplexer.group_send(presence_group(room.slug), "presence", here)
+    def announce(self, room: Room, multiplexer: Any) -> None:
+        """Send everyone in the room the list of who is here."""
+        multiplexer.group_send(presence_group(room.slug), "presence", {"event": "here", **room.presence()})
 
 
 class RoomSocket(WebsocketDemultiplexer):

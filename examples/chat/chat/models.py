@@ -19,6 +19,7 @@ class Room(models.Model):
     slug = models.SlugField(max_length=40, unique=True)
     title = models.CharField(max_length=40)
     topic = models.CharField(max_length=120, blank=True)
+    presence_version = models.PositiveBigIntegerField(default=0, editable=False)
 
     class Meta:
         ordering = ("title",)
@@ -29,6 +30,14 @@ class Room(models.Model):
     def get_absolute_url(self) -> str:
         """Return the address of the room's page."""
         return reverse("room", args=[self.slug])
+
+    def presence(self) -> dict[str, Any]:
+        """Return the names of who is here, and a number by which pages can tell newer lists from older ones."""
+        # Read in this order the names are never older than the number.
+        self.refresh_from_db(fields=["presence_version"])
+        field = "user__username"
+        names = self.visits.present().order_by(field).values_list(field, flat=True).distinct()
+        return {"users": list(names), "version": self.presence_version}
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -105,35 +114,31 @@ class VisitQuerySet(models.QuerySet["Visit"]):
         """Return the visits that showed a sign of life lately."""
         return self.filter(seen__gte=timezone.now() - PRESENT_FOR)
 
-    def names(self) -> list[str]:
-        """Return the names of the users, each once, in alphabetical order."""
-        field = "user__username"
-        return list(self.present().order_by(field).values_list(field, flat=True).distinct())
-
     @transaction.atomic
     def enter(self, room: Room, user: Any, reply_channel: str) -> bool:
         """Note that a socket is open; return whether the user was not in the room before."""
-        is_first = not self.present().filter(room=room, user=user).exists()
+        is_new = not self.present().filter(room=room, user=user).exists()
         self.update_or_create(
             reply_channel=reply_channel, defaults={"room": room, "user": user, "seen": timezone.now()}
         )
-        return is_first
+        return is_new and self._count_change(room)
 
     @transaction.atomic
     def leave(self, room: Room, user: Any, reply_channel: str) -> bool:
         """Note that a socket is closed; return whether the user is no longer in the room."""
         deleted, _ = self.filter(reply_channel=reply_channel).delete()
-        return bool(deleted) and not self.present().filter(room=room, user=user).exists()
+        is_gone = bool(deleted) and not self.present().filter(room=room, user=user).exists()
+        return is_gone and self._count_change(room)
 
     @transaction.atomic
-    def forget_lost(self, room: Room) -> list[str]:
-        """Delete the visits of sockets that vanished without a word; return the names of who is gone."""
-        lost = self.filter(room=room, seen__lt=timezone.now() - PRESENT_FOR)
-        gone = set(lost.values_list("user__username", flat=True))
-        if not gone:
-            return []
-        lost.delete()
-        return sorted(gone - set(self.filter(room=room).names()))
+    def forget_lost(self, room: Room) -> bool:
+        """Delete the visits of sockets that vanished without a word; return whether there were any."""
+        deleted, _ = self.filter(room=room, seen__lt=timezone.now() - PRESENT_FOR).delete()
+        return bool(deleted) and self._count_change(room)
+
+    def _count_change(self, room: Room) -> bool:
+        Room.objects.filter(pk=room.pk).update(presence_version=models.F("presence_version") + 1)
+        return True
 
 
 class Visit(models.Model):

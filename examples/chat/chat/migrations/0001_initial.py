@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
                 ("slug", models.SlugField(max_length=40, unique=True)),
                 ("title", models.CharField(max_length=40)),
                 ("topic", models.CharField(blank=True, max_length=120)),
+                ("presence_version", models.PositiveBigIntegerField(default=0, editable=False)),
             ],
             options={
                 "ordering": ("title",),

@@ -46,6 +46,7 @@ function openRoom(page) {
   let retry = null; // timer of the next attempt to connect
   let attempts = 0;
   let isAway = false;
+  let here = { users: null, version: 0 }; // who is on the list
   let latest = 0; // id of the newest message on the page
   let unread = 0;
   let lastWriting = 0;
@@ -188,36 +189,41 @@ function openRoom(page) {
 
   // -- Who is here
 
-  function showPeople(names) {
-    $("count").textContent = names.length;
-    $("people").replaceChildren(
-      ...names.map((name) => {
-        const item = document.createElement("li");
-        const avatar = Object.assign(document.createElement("span"), { className: "avatar", title: name });
-        avatar.setAttribute("aria-hidden", "true");
-        paint(avatar, name);
-        const label = Object.assign(document.createElement("span"), { className: "name", textContent: name });
-        item.append(avatar, label);
-        if (name === page.user) {
-          label.append(" ", Object.assign(document.createElement("span"), { className: "you", textContent: "(you)" }));
-        }
-        return item;
-      }),
-    );
+  /** Show the list, unless a newer one is shown already: two workers' messages may overtake each other. */
+  function showHere({ users, version }) {
+    if (version < here.version) return;
+    if (here.users) {
+      users.filter((name) => !here.users.includes(name)).forEach(joined);
+      here.users.filter((name) => !users.includes(name)).forEach(left);
+    }
+    here = { users, version };
+    $("count").textContent = users.length;
+    $("people").replaceChildren(...users.map(renderPerson));
+  }
+
+  function renderPerson(name) {
+    const item = document.createElement("li");
+    const avatar = Object.assign(document.createElement("span"), { className: "avatar", title: name });
+    avatar.setAttribute("aria-hidden", "true");
+    paint(avatar, name);
+    const label = Object.assign(document.createElement("span"), { className: "name", textContent: name });
+    if (name === page.user) {
+      label.append(" ", Object.assign(document.createElement("span"), { className: "you", textContent: "(you)" }));
+    }
+    item.append(avatar, label);
+    return item;
   }
 
   function joined(name) {
     if (name === page.user) return;
-    if (leaving.has(name)) {
-      clearTimeout(leaving.get(name));
-      leaving.delete(name);
-    } else notice(`${name} joined`);
+    if (!leaving.has(name)) return notice(`${name} joined`);
+    clearTimeout(leaving.get(name));
+    leaving.delete(name);
   }
 
   function left(name) {
     if (name === page.user) return;
     stopWriting(name);
-    clearTimeout(leaving.get(name));
     leaving.set(name, setTimeout(() => (leaving.delete(name), notice(`${name} left`)), LEFT_AFTER));
   }
 
@@ -255,11 +261,7 @@ function openRoom(page) {
       },
     },
     presence: {
-      here(payload) {
-        showPeople(payload.users);
-        if (payload.joined) joined(payload.joined);
-        if (payload.left) left(payload.left);
-      },
+      here: showHere,
       writing: (payload) => startWriting(payload.user),
     },
   };
