@@ -57,7 +57,8 @@ def iterate_async(parts: AsyncIterable[bytes]) -> Generator[bytes, None, None]:
     """Yield what an asynchronous iterable yields, each part as soon as it is there.
 
     It runs as one task on an event loop of its own, which stands still between parts: a slow reader slows the
-    producer. Closing the generator cancels the task. Not for a thread that already runs an event loop.
+    producer. Closing the generator closes the iterable and cancels what it waits for or has left running. Not for
+    a thread that already runs an event loop.
     """
     ready: list[bytes] = []
     loop = asyncio.new_event_loop()
@@ -107,16 +108,15 @@ class ResponseWindow:
         return reason
 
     def _wait_for_room(self) -> str | None:
-        reason = None
         deadline = time.monotonic() + self._patience
-        while reason is None and self._sent - self._taken >= self._size:
-            taken = self._taken
-            reason = self._look(deadline - time.monotonic())
-            if self._taken > taken:
-                deadline = time.monotonic() + self._patience
-            elif time.monotonic() >= deadline:
-                reason = reason or CLIENT_SLOW
-        return reason
+        while self._sent - self._taken >= self._size:
+            left = deadline - time.monotonic()
+            reason = self._look(left)
+            if reason is not None:
+                return reason
+            if left <= 0 and self._sent - self._taken >= self._size:
+                return CLIENT_SLOW
+        return None
 
     def _look(self, timeout: float) -> str | None:
         """Read what has been reported, waiting up to ``timeout`` seconds; return CLIENT_GONE or None."""

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from channels.handler import ViewConsumer
+from channels.handler import AsgiRequest, ViewConsumer
 from channels.staticfiles import StaticFilesConsumer, StaticFilesHandler
 from tests.support.http import collect, message
 
@@ -50,8 +50,29 @@ def test_other_paths_are_left_to_the_views():
 
 
 def test_missing_file_is_left_to_the_views():
-    """The site's own 404 page."""
+    """Which may know the path, or answer with the site's own 404 page."""
+    assert get("/static/made/here/").body == b"Hello here"
     assert get("/static/missing.css").status == 404
+
+
+def test_static_file_closes_its_request():
+    """Like any response."""
+    closed = []
+
+    class Noting(AsgiRequest):
+        def close(self):
+            super().close()
+            closed.append(self.path)
+
+    handler = StaticFilesHandler()
+    handler.request_class = Noting
+    list(handler(message("/static/site style.css")))
+    assert closed == ["/static/site style.css"]
+
+
+def test_path_that_cannot_be_a_file_is_a_bad_request():
+    """Whatever staticfiles raises, the client is answered as Django answers that error."""
+    assert get("/static/../../secret.txt").status == 400
 
 
 def test_missing_file_is_explained_with_debug(settings):

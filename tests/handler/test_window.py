@@ -93,7 +93,7 @@ def test_window_forgets_reports_that_may_have_expired(layer, clock):
     assert limited.wait() is None
 
 
-def test_window_waits_longer_while_something_is_taken(layer, clock, monkeypatch):
+def test_window_is_patient_with_each_message_anew(layer, clock, monkeypatch):
     """Patience is for silence, not for the whole response."""
     taken = iter(range(1, 10))
 

@@ -28,6 +28,7 @@ urlpatterns = [
     path("error/<str:kind>/", views.error),
     path("error/async/<str:kind>/", views.error_async),
     path("nothing/", views.nothing),
+    path("static/made/<str:name>/", views.hello),
     path("later/", views.later),
     path("later/async/", views.later_async),
     path("reply-channel/", views.reply_channel),
