@@ -188,6 +188,8 @@ def _settle_handshake(message: Message, consumer: Consumer, result: Any) -> None
     """Accept the socket whose connect consumer ended without deciding, unless the project turned that off."""
     if message.channel is None or message.channel.name != "websocket.connect" or message.reply_channel is None:
         return
+    if message.is_put_off:
+        return
     if any(_decides(content) for content in _replies(message)):
         return
     name = name_that_thing(consumer)

@@ -26,6 +26,9 @@ class Message:
     http_session: Any
     user: Any
 
+    is_put_off = False
+    """Whether its consumer did not run, because it was not this message's turn in the order of its connection."""
+
     def __init__(self, content: Content, channel_name: str | None, channel_layer: Any) -> None:
         self.content = content
         self.channel_layer = channel_layer

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from django.db import connections
+
 from channels import conf, counters, formats
 from channels.exceptions import ChannelFull, ConsumeLater, LayerUnavailable
 from channels.layers.turns import LAST_CHANNEL, Early, Turns, Verdict
@@ -234,36 +236,44 @@ def _close(layer: Any, connection: str) -> None:
 
 
 class _Keeper:
-    """Renews the turns that are running in this process, from a thread of its own, while there are any."""
+    """Renews the turns that are running in this process, from a thread of its own that sleeps while there are none."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._turns: dict[TakenTurn, float] = {}
         self._thread: threading.Thread | None = None
 
     def add(self, turn: TakenTurn) -> None:
-        with self._lock:
+        """Renew ``turn`` from now on."""
+        with self._changed:
             self._turns[turn] = time.monotonic()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="channels-turns", daemon=True)
                 self._thread.start()
+            elif len(self._turns) == 1:
+                self._changed.notify()
 
     def discard(self, turn: TakenTurn) -> None:
-        with self._lock:
+        """Renew ``turn`` no more."""
+        with self._changed:
             self._turns.pop(turn, None)
 
     def _run(self) -> None:
         while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._turns)
+            # Four tries within the time after which a turn counts as that of a dead worker.
             pause = max(0.05, _wait() / 4)
             time.sleep(pause)
-            with self._lock:
-                started = time.monotonic() - pause
-                long = [turn for turn, since in self._turns.items() if since <= started]
+            with self._changed:
+                long = [turn for turn, since in self._turns.items() if time.monotonic() - since >= pause]
             for turn in long:
                 try:
                     turn.renew()
                 except Exception as error:
                     logger.warning("Could not renew the turn of a consumer of %s: %s", turn.connection, error)
+            if long:
+                connections.close_all()
 
 
 _keeper = _Keeper()

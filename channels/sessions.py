@@ -145,7 +145,7 @@ def open_ordering(message: Message, scope: MessageScope) -> None:
         return
     turn = ordering.take_turn(message)
     if turn is None:
-        scope.skipped = True
+        scope.skipped = message.is_put_off = True
         return
     scope.close_last(turn.end)
     session = vars(message).get("channel_session")
