@@ -205,18 +205,19 @@ class Links:
             link = self._link(order[0])
             facts = link.facts()
             return self._reader.read(link.exchange([take_command(facts, wanted[order[0]], limit, wait)])[0], facts)
-        waiting: list[int] = []
+        waiting: dict[int, Facts] = {}
         problem: LayerUnavailable | None = None
         with selectors.DefaultSelector() as selector:
             for shard in order:
                 link = self._link(shard)
                 try:
-                    link.write([take_command(link.facts(), wanted[shard], limit, wait)])
-                    selector.register(link, selectors.EVENT_READ)
+                    facts = link.facts()
+                    link.write([take_command(facts, wanted[shard], limit, wait)])
                 except LayerUnavailable as error:  # The other shards are still worth waiting for.
                     problem = error
                     continue
-                waiting.append(shard)
+                selector.register(link, selectors.EVENT_READ)
+                waiting[shard] = facts
             try:
                 if waiting:
                     selector.select(wait)
@@ -227,14 +228,13 @@ class Links:
             raise problem
         return taken
 
-    def _gather(self, waiting: Sequence[int]) -> tuple[list[Delivery], LayerUnavailable | None]:
+    def _gather(self, waiting: Mapping[int, Facts]) -> tuple[list[Delivery], LayerUnavailable | None]:
         """End the waits; return what the first that had something brought. The rest is kept for the next call."""
         taken: list[Delivery] = []
         problem: LayerUnavailable | None = None
-        for shard in waiting:
+        for shard, facts in waiting.items():
             link = self._link(shard)
             try:
-                facts = link.facts()
                 self._link(shard, "second").exchange([unblock(facts)])
                 more = self._reader.read(link.read([b""])[0], facts)
             except LayerUnavailable as error:

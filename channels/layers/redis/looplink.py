@@ -40,6 +40,8 @@ async def time_limit(seconds: float) -> AsyncIterator[None]:
         yield
     except asyncio.CancelledError:
         if is_late:
+            if hasattr(task, "uncancel"):  # Python 3.11 counts; this cancellation was ours and ends here.
+                task.uncancel()
             raise TimeoutError(f"no answer within {seconds:g} s") from None
         raise
     finally:

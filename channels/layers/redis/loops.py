@@ -41,6 +41,11 @@ class Outbox:
             self._task = loop.create_task(self._run())
         return future
 
+    async def drain(self) -> None:
+        """Return once everything that was put has left."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
     async def _run(self) -> None:
         try:
             while self._waiting:
@@ -179,7 +184,8 @@ class LoopLinks:
                 return taken
 
     async def close(self) -> None:
-        """Close every link that nobody waits on."""
+        """Send what is still to be sent, then close every link that nobody waits on."""
+        await self.outbox.drain()
         for link in [*self._commands, *[link for links in self._idle for link in links]]:
             await link.close()
         for links in self._idle:

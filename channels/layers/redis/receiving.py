@@ -16,15 +16,21 @@ from channels.layers.redis.shards import Facts
 logger = logging.getLogger("django.channels.layers")
 
 
+SHORTEST_WAIT = 0.01
+"""Servers before 7.0.8 round shorter waits down to 0, which means for ever."""
+
+
 def take_command(facts: Facts, keys: Sequence[str], limit: int, wait: float) -> bytes:
     """Return the command that takes up to ``limit`` entries of one of ``keys``, waiting up to ``wait`` seconds.
 
     The server looks at the keys in the order given, so they are shuffled here: a busy queue must not hide
     the others. Before Redis 7 a command that waits takes one entry only.
     """
-    keys = random.sample(keys, len(keys))
+    if len(keys) > 1:
+        keys = random.sample(keys, len(keys))
     if wait <= 0:
         return scripts.call(scripts.TAKE, keys, (limit,))
+    wait = max(wait, SHORTEST_WAIT)
     if facts.has_blmpop:
         return scripts.command(b"BLMPOP", wait, len(keys), *keys, b"LEFT", b"COUNT", limit)
     return scripts.command(b"BLPOP", *keys, wait)
