@@ -269,6 +269,16 @@ def test_narrow_page_fits_its_window(anna: Page, ben: Page) -> None:
     assert width[0] <= width[1]
 
 
+def test_only_the_columns_scroll(anna: Page) -> None:
+    """However many rooms there are, the page itself is as high as the window."""
+    height = """
+        document.querySelector('.rooms ul').style.height = '3000px';
+        return [document.documentElement.scrollHeight, innerHeight]
+    """
+    scroll_height, window_height = anna.js(height)
+    assert scroll_height <= window_height
+
+
 def test_every_control_has_a_name(anna: Page) -> None:
     """For those who hear the page instead of seeing it."""
     script = """return [...document.querySelectorAll('button, a, input:not([type=hidden]), textarea')]
