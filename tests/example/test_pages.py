@@ -272,7 +272,8 @@ def test_narrow_page_fits_its_window(anna: Page, ben: Page) -> None:
 def test_only_the_columns_scroll(anna: Page) -> None:
     """However many rooms there are, the page itself is as high as the window."""
     height = """
-        document.querySelector('.rooms ul').style.height = '3000px';
+        const list = document.querySelector('.rooms ul');
+        for (let count = 0; count < 60; count++) list.append(list.firstElementChild.cloneNode(true));
         return [document.documentElement.scrollHeight, innerHeight]
     """
     scroll_height, window_height = anna.js(height)
