@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -136,6 +137,59 @@ def test_blocked_receive_ends_when_the_server_is_lost(own_redis: RedisServer, ow
     own_redis.stop()
     thread.join(10)
     assert len(errors) == 1
+
+
+@pytest.fixture
+def hung_layer(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisChannelLayer]:
+    """A connected layer whose server does not answer until it gets SIGCONT, and that waits only 0.3 s for it."""
+    monkeypatch.setattr("channels.layers.redis.shards.BLOCK_SECONDS", 0.1)
+    layer = RedisChannelLayer(hosts=[own_redis.url], connection_kwargs={"socket_timeout": 0.3})
+    layer.send("other", {})
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    yield layer
+    os.kill(own_redis.pid, signal.SIGCONT)
+    layer.close()
+
+
+def test_server_that_hangs_is_reported(own_redis: RedisServer, hung_layer: RedisChannelLayer) -> None:
+    """A silent server is lost after the socket timeout; when it wakes up the layer works again."""
+    with pytest.raises(LayerUnavailable, match=r"[Tt]imeout"):
+        hung_layer.send("test", {"n": 1})
+    with pytest.raises(LayerUnavailable, match=r"[Tt]imeout"):
+        hung_layer.receive_batch(["test"], 1, 0.1)
+    os.kill(own_redis.pid, signal.SIGCONT)
+    hung_layer.send("test.after", {"n": 2})
+    assert hung_layer.receive(["test.after"]) == ("test.after", {"n": 2})
+
+
+def test_server_that_hangs_is_reported_to_event_loops(own_redis: RedisServer, hung_layer: RedisChannelLayer) -> None:
+    """The same for an event loop, which is not held up meanwhile."""
+
+    async def main() -> Any:
+        sending = asyncio.create_task(hung_layer.asend("test", {"n": 1}))
+        turns = 0
+        while not sending.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        with pytest.raises(LayerUnavailable):
+            await sending
+        os.kill(own_redis.pid, signal.SIGCONT)
+        await hung_layer.asend("test.after", {"n": 2})
+        received = await hung_layer.areceive(["test.after"])
+        await hung_layer.aclose()
+        return turns, received
+
+    turns, received = asyncio.run(main())
+    assert turns > 5
+    assert received == ("test.after", {"n": 2})
+
+
+@pytest.mark.parametrize("config", [{}, {"connection_kwargs": {"socket_timeout": 5}}])
+def test_wait_of_one_command_ends_before_the_socket_timeout(config: dict[str, Any]) -> None:
+    """A server that is asked to wait has time to say that nothing came."""
+    (shard,) = RedisChannelLayer(**config).shards
+    assert shard.block_seconds <= shard.open().socket_timeout - 1
+    assert shard.block_seconds <= shard.socket_timeout - 1
 
 
 def test_one_lost_shard_leaves_the_others_served(own_redis: RedisServer, redis_url: str) -> None:

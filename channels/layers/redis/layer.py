@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import redis
 
@@ -59,7 +58,7 @@ class _Process:
         self.tallies = Tallies(stats_prefix)
         self.spare = Spare(expiry)
         self.links = Links(shards, reader, self.spare)
-        self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLinks] = WeakKeyDictionary()
+        self.loops: dict[asyncio.AbstractEventLoop, LoopLinks] = {}
 
 
 class RedisChannelLayer(BaseChannelLayer):
@@ -120,6 +119,8 @@ class RedisChannelLayer(BaseChannelLayer):
     def _loop(self) -> LoopLinks:
         loop, mine = asyncio.get_running_loop(), self._mine
         if loop not in mine.loops:
+            for closed in [other for other in list(mine.loops) if other.is_closed()]:
+                mine.loops.pop(closed, None)
             plan = functools.partial(self._sender.plan, mine.tallies)
             mine.loops[loop] = LoopLinks(self.shards, self._reader, mine.spare, plan)
         return mine.loops[loop]
@@ -309,6 +310,7 @@ class RedisChannelLayer(BaseChannelLayer):
             shard.close()
 
     async def aclose(self) -> None:
+        """Close what the running event loop opened; to be called before that loop is closed."""
         links = self._mine.loops.pop(asyncio.get_running_loop(), None)
         if links is not None:
             await links.close()

@@ -10,7 +10,6 @@ from redis.exceptions import ResponseError
 
 from channels.layers.redis import scripts
 from channels.layers.redis.shards import (
-    CONNECT_TIMEOUT,
     FOREIGN_ERRORS,
     HANDSHAKE,
     Facts,
@@ -143,7 +142,7 @@ class LoopLink:
         await self.close()
         connection = self._connection = self.shard.open_async()
         try:
-            async with time_limit(2 * CONNECT_TIMEOUT):
+            async with time_limit(self.shard.socket_timeout):
                 await connection.connect()
                 started = time.time()
                 replies = await self._ask(HANDSHAKE)
