@@ -3,8 +3,10 @@
 Each connection has a record of its own, never that of its channel session, which a consumer could save over
 it. Only who has the turn writes the record. Early messages go to the connection's wait channel, and who puts
 one there looks at the record again afterwards, so that either it or the end of the turn before finds it.
-The engine is that of channel sessions. Two copies of one message that arrive at the same instant may both
-run: session engines have no atomic step.
+The engine is that of channel sessions.
+
+What records cannot do: two copies of one message that arrive at the same instant may both run, for session
+engines have no atomic step; and a copy that arrives after the disconnect may run again, for the record is gone.
 """
 
 import threading
@@ -58,18 +60,20 @@ class SessionTurns:
             return Taken(Verdict.FULL, self._give_up(connection).released)
         with self._lock:
             self._waiting[connection, message.order] = (self._clock() + wait, line.next)
-        _, line = _read(connection)
-        if line.judge(message, self._clock()) is Verdict.HELD:
-            return Taken(Verdict.HELD)
-        return Taken(Verdict.HELD, self._take_waiting(connection))
+        return Taken(Verdict.HELD, self._look_again(connection, message))
 
     def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
         """End a turn and return the kept messages; those that are still early are kept again when they run."""
         store, line = _read(connection)
         if not line.has_turn(message):
             return ()
+        was_broken = line.state is State.BROKEN
         line.end(message, advance, self._clock(), wait)
-        _write(store, line)
+        if line.state is State.ENDED and not was_broken:
+            # All before it ran, so nothing can come that would begin the connection anew.
+            store.delete_stored()
+        else:
+            _write(store, line)
         released = self._take_waiting(connection)
         if line.state is State.OPEN:
             return released
@@ -110,6 +114,11 @@ class SessionTurns:
             self._layer.send(names.wait_channel(connection), {**early.content, ORIGINAL_CHANNEL: early.channel})
         return stalled
 
+    def _look_again(self, connection: str, message: Early) -> Sequence[Early]:
+        # The turn before may have ended, and found nothing, between our reading and our putting.
+        _, line = _read(connection)
+        return () if line.judge(message, self._clock()) is Verdict.HELD else self._take_waiting(connection)
+
     def _take_waiting(self, connection: str) -> list[Early]:
         channel = names.wait_channel(connection)
         taken: list[Early] = []
@@ -130,10 +139,7 @@ def _read(connection: str) -> tuple[PinnedStore, Line]:
 
 
 def _write(store: PinnedStore, line: Line) -> None:
-    if line.state is State.ENDED:
-        store.delete_stored()
-        return
-    if line.state is State.BROKEN:
+    if line.state is not State.OPEN:
         store.set_expiry(_BROKEN_SECONDS)
     store[_NEXT] = line.next
     store[_RUNNING] = line.is_running
