@@ -64,6 +64,10 @@ class _Process:
 class RedisChannelLayer(BaseChannelLayer):
     """Carries messages over one or several Redis servers, 6.2 or later.
 
+    May be shared by threads, event loops and forked processes: each gets connections of its own. On several
+    servers a normal channel is on all of them, with its capacity on each; other channels and groups are on one.
+    A message to a group counts as one for a queue that several of its members share.
+
     Args:
         expiry: Seconds until an unread message is dropped.
         hosts: Servers, as URLs or pairs of host and port; None is ``localhost:6379``.
@@ -168,6 +172,10 @@ class RedisChannelLayer(BaseChannelLayer):
     # Receiving
 
     def receive(self, channels: Sequence[str], block: bool = False) -> tuple[str | None, Content | None]:
+        """Take one message, as the contract says.
+
+        Of a message for several channels of one queue, the others are kept by this process for its next receive.
+        """
         return self._one(self.receive_batch(channels, 1, BLOCK_SECONDS if block else 0))
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
