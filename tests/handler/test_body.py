@@ -59,6 +59,21 @@ def test_pieces_that_come_while_the_request_waits_are_read(layer):
         sender.join()
 
 
+def test_layer_that_comes_back_early_is_asked_again(layer, monkeypatch):
+    """Only the clock says that a body is too late."""
+    receive_batch = layer.receive_batch
+    waits = []
+
+    def early(channels, limit=1, timeout=0):
+        waits.append(timeout)
+        return [] if len(waits) == 1 else receive_batch(channels, limit, timeout)
+
+    monkeypatch.setattr(layer, "receive_batch", early)
+    put(layer, b"there")
+    assert AsgiRequest(upload(layer)).body == b"there"
+    assert len(waits) == 2
+
+
 def test_client_that_goes_away_aborts_the_request(layer):
     """The interface says so in the body's channel."""
     put(layer, b"half", more_content=True)
