@@ -2,22 +2,25 @@
 
 A layer carries messages between processes and knows neither consumers nor connections. Each method has
 one meaning: the synchronous one is the contract, the twin that begins with ``a`` is the same thing for an
-event loop. A layer defines ``_send``, ``_receive`` and the group methods; it overrides batches and twins where
-it can do better than one at a time in a thread.
+event loop (``layers.twins``). A layer defines ``send``, ``receive`` and the group methods; it overrides batches
+and twins where it can do better than one at a time in a thread.
 
 Source: the message-passing ASGI draft, "Channel Layers" (docs/reference/messages).
 """
 
-import asyncio
 import fnmatch
+import functools
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from channels import exceptions, names
 from channels.formats import LAYER_CHANNEL
+from channels.layers.twins import Delivery, Outgoing, ThreadedTwins
 from channels.types import Content
+
+__all__ = ["BaseChannelLayer", "Delivery", "Outgoing", "send_all", "send_one_by_one"]
 
 DEFAULT_EXPIRY = 60
 DEFAULT_GROUP_EXPIRY = 86_400
@@ -27,27 +30,7 @@ DEFAULT_REPLY_CAPACITY = 10_000
 """Capacity of the queue that all connections of one interface process share, unless the project sets one."""
 
 
-class Outgoing(NamedTuple):
-    """One message on its way to a layer: to a channel, or to every member of a group."""
-
-    name: str
-    content: Content
-    to_group: bool = False
-
-
-class Delivery(NamedTuple):
-    """What one take from a layer yields: a message, and the channel or channels it is for.
-
-    A message to a group whose members share a process-specific queue arrives once, with all of them.
-    ``via_group`` says that it was sent to a group and not to the channel itself.
-    """
-
-    channels: tuple[str, ...]
-    content: Content
-    via_group: bool = False
-
-
-class BaseChannelLayer:
+class BaseChannelLayer(ThreadedTwins):
     """Base of every channel layer.
 
     Args:
@@ -99,10 +82,9 @@ class BaseChannelLayer:
     def send_batch(self, batch: Sequence[Outgoing]) -> list[Exception | None]:
         """Send every item of ``batch`` in order and return what each came to: None, or why it was not sent.
 
-        The layer owns the contents from here on: callers must not change them afterwards. Once an item was
-        refused because its channel is full, a layer that sends several at a time also refuses the later items
-        for that channel, so that trying again keeps their order. Layers with a server override this to send
-        them all in one write.
+        The layer owns the contents from here on: callers must not change them. A layer that sends several at a
+        time refuses, once one was refused because its channel is full, the later ones for that channel as well,
+        so that trying again keeps their order. Layers with a server send them all in one write.
 
         Raises:
             LayerUnavailable: The server behind the layer cannot be reached; any of them may be lost.
@@ -185,43 +167,6 @@ class BaseChannelLayer:
     def close(self) -> None:
         """Release what this layer holds open in the calling process; it may be used again afterwards."""
 
-    # The same for an event loop
-
-    async def asend(self, channel: str, message: Content) -> None:
-        """``send`` for an event loop."""
-        await asyncio.to_thread(self.send, channel, message)
-
-    async def asend_batch(self, batch: Sequence[Outgoing]) -> list[Exception | None]:
-        """``send_batch`` for an event loop."""
-        return await asyncio.to_thread(self.send_batch, batch)
-
-    async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
-        """``receive`` with ``block=True`` for an event loop."""
-        return await asyncio.to_thread(self.receive, channels, True)
-
-    async def areceive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
-        """``receive_batch`` for an event loop."""
-        return await asyncio.to_thread(self.receive_batch, channels, limit, timeout)
-
-    async def agroup_add(self, group: str, channel: str) -> None:
-        """``group_add`` for an event loop."""
-        await asyncio.to_thread(self.group_add, group, channel)
-
-    async def agroup_discard(self, group: str, channel: str) -> None:
-        """``group_discard`` for an event loop."""
-        await asyncio.to_thread(self.group_discard, group, channel)
-
-    async def agroup_channels(self, group: str) -> list[str]:
-        """``group_channels`` for an event loop."""
-        return await asyncio.to_thread(self.group_channels, group)
-
-    async def asend_group(self, group: str, message: Content) -> None:
-        """``send_group`` for an event loop."""
-        await asyncio.to_thread(self.send_group, group, message)
-
-    async def aclose(self) -> None:
-        """Release what this layer holds open for the running event loop."""
-
     # Names and capacities
 
     def valid_channel_name(self, name: object, receive: bool = False) -> bool:
@@ -249,8 +194,7 @@ class BaseChannelLayer:
         """Return ``message`` if it can be sent.
 
         Raises:
-            AssertionError: It is not a dict, or holds the key that layers reserve (the draft's conformance
-                suite asks for this exception).
+            AssertionError: It is not a dict, or holds the key that layers reserve. The draft asks for this exception.
         """
         if not isinstance(message, dict):
             raise AssertionError(f"message is not a dict: {type(message).__name__}")
@@ -301,7 +245,6 @@ def send_one_by_one(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | N
 
 def send_all(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:
     """``layer.send_batch`` for any object that can ``send``, batches or not."""
-    if hasattr(layer, "send_batch"):
-        outcomes: list[Exception | None] = layer.send_batch(batch)
-        return outcomes
-    return send_one_by_one(layer, batch)
+    send_batch: Any = getattr(layer, "send_batch", functools.partial(send_one_by_one, layer))
+    outcomes: list[Exception | None] = send_batch(batch)
+    return outcomes
