@@ -5,10 +5,14 @@ It makes the drivers of connections and owns what they share; the rules of each 
 """
 
 import asyncio
+import atexit
 import dataclasses
+import logging
 import threading
+import weakref
 from typing import Any
 
+from channels import counters
 from channels.interface.connections import Services
 from channels.interface.farewells import Farewells
 from channels.interface.limits import Limits
@@ -16,6 +20,8 @@ from channels.interface.replies import ReplyRouter
 from channels.interface.requests import HttpConnection
 from channels.interface.sockets import WebsocketConnection
 from channels.types import ActionLogger, Receive, Scope, Send
+
+logger = logging.getLogger("django.channels.interface")
 
 __all__ = ["ChannelsApplication", "Limits"]
 
@@ -47,6 +53,7 @@ class ChannelsApplication:
         self.action_logger = action_logger
         self._services: dict[asyncio.AbstractEventLoop, Services] = {}
         self._lock = threading.Lock()
+        atexit.register(_at_exit, weakref.ref(self))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection.
@@ -100,3 +107,25 @@ class ChannelsApplication:
             await services.farewells.stop(SHUTDOWN_SECONDS)
             await services.router.stop()
             await self.layer.aclose()
+
+    def say_last_words(self) -> None:
+        """Tell consumers of all connections that are still open, without an event loop.
+
+        For the end of a process whose server stopped without a word to its applications, as daphne does.
+        """
+        for services in self._services.values():
+            batch = services.take_last_words()
+            try:
+                outcomes = self.layer.send_batch(batch) if batch else []
+            except Exception as error:
+                outcomes = [error] * len(batch)
+            lost = sum(outcome is not None for outcome in outcomes)
+            if lost:
+                counters.add("interface.dropped.disconnect", lost)
+                logger.warning("%d messages about ended connections are dropped: the process ends.", lost)
+
+
+def _at_exit(reference: "weakref.ref[ChannelsApplication]") -> None:
+    application = reference()
+    if application is not None:
+        application.say_last_words()

@@ -19,6 +19,7 @@ from channels.interface.limits import Limits
 from channels.interface.outbox import Outbox
 from channels.interface.replies import ReplyRouter
 from channels.interface.timer import Timer
+from channels.layers.base import Outgoing
 from channels.types import ActionLogger, Event, Receive, Scope, Send
 
 logger = logging.getLogger("django.channels.interface")
@@ -26,6 +27,9 @@ logger = logging.getLogger("django.channels.interface")
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.25
 """Seconds between two attempts at a full channel, at least and at most."""
+
+STOPPING_SECONDS = 2.0
+"""How long a connection that its server gives up waits until consumers can be told."""
 
 _KINDS: dict[type[Exception], str] = {ChannelFull: "full", LayerUnavailable: "unavailable", MessageTooLarge: "size"}
 
@@ -52,6 +56,13 @@ class Services:
             return
         self.silent_until = now + REPORT_SECONDS
         logger.error("A message on %s was not sent: %s", effect.channel, error, exc_info=None if known else error)
+
+    def take_last_words(self) -> list[Outgoing]:
+        """Return what is still to be said about connections, open ones included; it is not sent by anybody else."""
+        effects: list[Effect] = [*self.farewells.take()]
+        for connection in self.router.connections():
+            effects += connection.last_words()
+        return [Outgoing(effect.channel, effect.content) for effect in effects if isinstance(effect, ToLayer)]
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
         """Tell the action logger, if there is one; what it raises is logged and goes no further."""
@@ -98,22 +109,27 @@ class Connection:
         """Serve until the connection has ended."""
         bridge = self.bridge
         self._services.router.open(bridge.reply_channel, self)
-        self._timer.set(bridge.deadline)
+        self._set_timer()
         try:
             await self._carry_out(bridge.opened())
             if not bridge.finished:
-                self._reader = self._loop.create_task(self._read(receive))
+                await self._begin(receive)
             await self._done
         finally:
             # Cancelled by the server or not: first what must happen, then what may be interrupted again.
             self._timer.cancel()
             self._services.router.close(bridge.reply_channel)
-            self._client_gone()
+            is_abandoned = not bridge.finished
+            if is_abandoned:
+                self._client_gone()
             self._ended()
             if self._reader is not None and not self._reader.done():
                 self._reader.cancel()
                 await asyncio.wait({self._reader})
             await self._outbox.close()
+            if is_abandoned:
+                # The server stops, and the event loop may stop with it once this returns.
+                await self._services.farewells.wait(STOPPING_SECONDS)
 
     # Called by the router
 
@@ -124,6 +140,11 @@ class Connection:
     def malformed(self, error: MalformedReply) -> None:
         """Take note of a message that is no reply."""
         self._apply(self.bridge.malformed(error))
+
+    def last_words(self) -> Effects:
+        """Return what is to be done if nothing more will happen to this connection."""
+        effects: Effects = self.bridge.client(self.gone)
+        return effects
 
     # Effects
 
@@ -186,7 +207,7 @@ class Connection:
 
     def _changed(self) -> None:
         self._state = self.bridge.state
-        self._timer.set(self.bridge.deadline)
+        self._set_timer()
         if self._is_receiving and self._reader is not None and self.bridge.finished:
             # Some servers do not send a close while somebody waits for the client (granian).
             self._reader.cancel()
@@ -198,14 +219,21 @@ class Connection:
 
     # The client and the clock
 
+    async def _begin(self, receive: Receive) -> None:
+        """Start to read from the client."""
+        self._reader = self._loop.create_task(self._read(receive))
+
     async def _read(self, receive: Receive) -> None:
+        while not self.bridge.finished:
+            await self._read_one(receive)
+
+    async def _read_one(self, receive: Receive) -> None:
         try:
-            while not self.bridge.finished:
-                self._is_receiving = True
-                event = await self._next_event(receive)
-                self._is_receiving = False
-                self._is_gone = event["type"] == self.gone["type"]
-                await self._carry_out(self.bridge.client(event))
+            self._is_receiving = True
+            event = await self._next_event(receive)
+            self._is_receiving = False
+            self._is_gone = event["type"] == self.gone["type"]
+            await self._carry_out(self.bridge.client(event))
         except Exception:
             logger.exception("A connection ends: its events cannot be read.")
             self._client_gone()
@@ -216,6 +244,9 @@ class Connection:
     def _client_gone(self) -> None:
         self._is_gone = True
         self._apply(self.bridge.client(self.gone))
+
+    def _set_timer(self) -> None:
+        self._timer.set(self.bridge.deadline)
 
     def _expired(self) -> None:
         self._apply(self.bridge.expired())

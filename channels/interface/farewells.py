@@ -55,17 +55,27 @@ class Farewells:
         else:
             self._append(0.0, effect)
 
+    async def wait(self, patience: float) -> None:
+        """Wait up to ``patience`` seconds until everything is sent."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=patience)
+
     async def stop(self, patience: float) -> None:
         """Wait up to ``patience`` seconds until everything is sent, then drop what is left."""
-        if self._task is None:
-            return
-        await asyncio.wait({self._task}, timeout=patience)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self.wait(patience)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         if self._waiting:
             logger.warning("%d messages about ended connections are dropped: the server stops.", len(self._waiting))
-        while self._waiting:
-            self._drop(self._waiting.popleft()[1])
+        for effect in self.take():
+            self._drop(effect)
+
+    def take(self) -> list[ToLayer]:
+        """Return what still waits; it is not sent any more."""
+        effects: list[ToLayer] = [effect for _, effect in self._waiting]
+        self._waiting.clear()
+        return effects
 
     def _append(self, due: float, effect: ToLayer) -> None:
         self._waiting.append((due, effect))

@@ -64,6 +64,11 @@ class HttpBridge:
         """Whether no further effects will come, so that the driver may forget this bridge."""
         return self.state is State.DONE
 
+    @property
+    def wants_body(self) -> bool:
+        """Whether more of the body is to be read."""
+        return not self._is_complete and self.state is not State.DONE
+
     # Inputs
 
     def opened(self) -> Effects:
@@ -231,15 +236,9 @@ class HttpBridge:
         return [*self._busy(error), *self._leave(None)]
 
     def _late(self, _: None) -> Effects:
-        logger.warning(
-            "No response on %s to %s %s within %s seconds of putting it on %s: answered with 503. Is a worker "
-            "running that serves this channel?",
-            self.reply_channel,
-            self._scope["method"],
-            self._scope["path"],
-            self._limits.http_timeout,
-            REQUEST,
-        )
+        scope, seconds = self._scope, self._limits.http_timeout
+        text = "%s %s got no response on %s within %s seconds on %s (503). Is a worker running that serves the channel?"
+        logger.warning(text, scope["method"], scope["path"], self.reply_channel, seconds, REQUEST)
         return [*self._page(503, "The site did not answer in time.", "timeout"), *self._leave(None)]
 
     def _no_response(self, error: MalformedReply) -> Effects:

@@ -33,6 +33,10 @@ def _size(event: Event) -> int:
     return len(event.get("text") or event.get("bytes") or event.get("body") or b"")
 
 
+def _nothing() -> None:
+    """Stand in for callbacks of an outbox that is closed."""
+
+
 class Outbox:
     """Hands events to a server, in order.
 
@@ -80,6 +84,8 @@ class Outbox:
     async def close(self) -> None:
         """Give up what still waits."""
         self._failed = True
+        # Callbacks lead back to the connection; without them it is freed at once, not by the garbage collector.
+        self._on_idle = self._on_failure = _nothing
         self._events.clear()
         if self._task is not None and not self._task.done():
             self._task.cancel()

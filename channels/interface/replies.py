@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from channels import counters, names
 from channels.backoff import Backoff
 from channels.exceptions import LayerUnavailable, MalformedReply
+from channels.interface.effects import Effects
 from channels.interface.reading import read_http, read_websocket
 from channels.layers.base import Delivery
 from channels.types import Content
@@ -36,6 +37,9 @@ class Recipient(Protocol):
 
     def malformed(self, error: MalformedReply) -> None:
         """A message arrived that is no reply; it has been logged and counted."""
+
+    def last_words(self) -> Effects:
+        """Return what is to be done if nothing more will happen to this connection."""
 
 
 class ReplyRouter:
@@ -65,6 +69,10 @@ class ReplyRouter:
     def close(self, channel: str) -> None:
         """Drop what arrives on ``channel`` from now on."""
         self._connections.pop(channel, None)
+
+    def connections(self) -> list[Recipient]:
+        """Return the connections that are open."""
+        return list(self._connections.values())
 
     async def stop(self) -> None:
         """End the receive loop."""

@@ -9,6 +9,11 @@ from channels.interface.effects import ToLayer
 from channels.interface.http import DISCONNECT, REQUEST, HttpBridge
 from channels.types import Event, Receive, Scope, Send
 
+WATCH_SECONDS = 0.5
+"""When to begin to look whether the client is still there: most requests are answered before it is worth a task."""
+
+_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+
 
 class HttpConnection(Connection):
     """One HTTP request and its response.
@@ -27,6 +32,7 @@ class HttpConnection(Connection):
         )
         super().__init__(bridge, send, services, scope)
         self._began = self._loop.time()
+        self._due = math.inf
         self._body_bytes = 0
         self._receive: Receive | None = None
         self._ahead: asyncio.Future[Event] | None = None
@@ -40,6 +46,34 @@ class HttpConnection(Connection):
             if self._ahead is not None:
                 self._ahead.cancel()
 
+    async def _begin(self, receive: Receive) -> None:
+        if any(name in _BODY_HEADERS for name, _ in self._scope.get("headers", ())):
+            self._start_reading()
+            return
+        # Mostly this is all there is to read, and a task for it would cost more than the rest of the request.
+        await self._read_one(receive)
+        if self.bridge.wants_body:
+            self._start_reading()
+
+    def _start_reading(self) -> None:
+        if self._reader is None and self._receive is not None and not self.bridge.finished:
+            self._reader = self._loop.create_task(self._read(self._receive))
+
+    def _set_timer(self) -> None:
+        deadline = self.bridge.deadline
+        self._due = math.inf if deadline is None else self._loop.time() + deadline
+        if self._reader is None:
+            deadline = WATCH_SECONDS if deadline is None else min(deadline, WATCH_SECONDS)
+        self._timer.set(deadline)
+
+    def _expired(self) -> None:
+        left = self._due - self._loop.time()
+        if left <= 0:
+            super()._expired()
+            return
+        self._start_reading()
+        self._timer.set(None if left == math.inf else left)
+
     def _to_client(self, event: Event) -> None:
         self._body_bytes += len(event.get("body", b""))
         super()._to_client(event)
@@ -47,7 +81,8 @@ class HttpConnection(Connection):
     async def _next_event(self, receive: Receive) -> Event:
         ahead, self._ahead = self._ahead, None
         event = await (receive() if ahead is None else ahead)
-        self._timer.set(self.bridge.deadline)
+        if self._reader is not None:
+            self._set_timer()
         return event
 
     def _is_farewell(self, effect: ToLayer) -> bool:

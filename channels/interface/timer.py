@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 
+def _nothing() -> None:
+    """Stand in for the callback of a timer that has ended: what it belongs to can be freed at once."""
+
+
 class Timer:
     """Calls back once when its deadline has passed.
 
@@ -32,7 +36,8 @@ class Timer:
             self._handle = self._loop.call_at(self._due, self._fire)
 
     def cancel(self) -> None:
-        """Never call back."""
+        """Never call back, and let go of the callback; the timer is of no use afterwards."""
+        self._callback = _nothing
         self._due = None
         if self._handle is not None:
             self._handle.cancel()

@@ -439,6 +439,36 @@ async def test_long_body_comes_in_parts_with_back_pressure() -> None:
 
 
 @in_loop
+async def test_first_piece_of_a_body_may_be_longer_than_a_message() -> None:
+    """Servers hand over pieces of any size; the rest is read without delay."""
+    async with serving(body_part_bytes=10, http_timeout=0.3) as (app, consumer):
+        server = request(app, b"x" * 25, b"y" * 25, method="POST")
+        content = await consumer.take("http.request")
+        parts = [await consumer.take(content["body_channel"]) for _ in range(4)]
+        assert content["body"] + b"".join(part["content"] for part in parts) == b"x" * 25 + b"y" * 25
+        await consumer.layer.asend(content["reply_channel"], WHOLE)
+        await server.end()
+
+
+@in_loop
+async def test_client_that_stops_in_the_middle_of_its_body_gets_408() -> None:
+    """Each piece gives it as long again, and no longer."""
+    async with serving(http_timeout=0.05) as (app, _):
+        server = FakeServer(app, method="POST")
+        server.put(type="http.request", body=b"a", more_body=True)
+        assert (await server.take())["status"] == 408
+        await server.end()
+
+
+@in_loop
+async def test_client_that_never_sends_the_body_it_announced_gets_408() -> None:
+    """It is given as long as one that stops in the middle."""
+    async with serving(http_timeout=0.05) as (app, _):
+        server = FakeServer(app, method="POST", headers=[(b"content-length", b"5")])
+        assert (await server.end())[0]["status"] == 408
+
+
+@in_loop
 async def test_client_gone_while_its_body_waits_is_told_to_the_reader() -> None:
     """The reader gets a message that says so, and whoever cleans up gets theirs."""
     async with serving(ChannelLayer(capacity=1), body_part_bytes=1) as (app, consumer):
@@ -553,6 +583,22 @@ async def test_shutdown_leaves_no_task_behind() -> None:
         server.put(type="websocket.disconnect", code=1000)
         await server.end()
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("channels-")]
+
+
+def test_connections_left_by_a_server_without_a_word_get_their_disconnect() -> None:
+    """The loop is gone; the process ends; consumers are told all the same."""
+    layer = ChannelLayer(capacity=100)
+    app = ChannelsApplication(layer)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(accepted(app, FakeConsumer(layer)))
+    app.say_last_words()
+    assert len(layer.receive_batch(["websocket.disconnect"], limit=5)) == 1
+    app.say_last_words()
+    assert layer.receive_batch(["websocket.disconnect"]) == []
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(app.close())
+    loop.close()
 
 
 @in_loop

@@ -327,3 +327,12 @@ def test_any_life_speaks_to_the_server_in_order(inputs: list[Any]) -> None:
     assert "http.response.start" not in types[1:]
     assert all(event["more_body"] for event in events(effects)[1:-1])
     assert channels(effects).count("http.disconnect") == channels(effects).count("http.request")
+
+
+def test_bridge_wants_the_rest_of_a_long_body_after_its_request_was_sent() -> None:
+    """Its driver goes on reading."""
+    bridge = make_bridge(Limits(body_part_bytes=2))
+    bridge.client(piece(b"abc", more_body=True))
+    assert bridge.wants_body
+    bridge.client(piece(b"d"))
+    assert not bridge.wants_body

@@ -1,0 +1,96 @@
+"""Servers that stop, and a Redis that goes and comes back, while clients are connected."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.support.processes import Processes, wait_for
+from tests.support.redis import RedisServer, find_newest
+from tests.support.servers import COMMANDS, Server, serve
+
+SECONDS = 15
+
+
+@contextmanager
+def site(name: str, directory: Path, **environment: str) -> Iterator[tuple[Server, Path]]:
+    """Yield a server with the test project, and the journal of its consumers."""
+    journal = directory / "journal"
+    journal.touch()
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.interface.project.settings", "PROJECT_JOURNAL": str(journal)}
+    processes = Processes(directory, {**settings, **environment})
+    try:
+        if "PROJECT_REDIS" in environment:
+            processes.start(["-m", "django", "runworker"])
+        with serve(name, "tests.interface.project.asgi:application", processes) as server:
+            yield server, journal
+    finally:
+        processes.stop()
+
+
+def disconnects(journal: Path) -> list[Any]:
+    """Return what consumers wrote down about ends of sockets."""
+    entries = map(json.loads, journal.read_text().splitlines())
+    return [entry for entry in entries if entry["channel"] == "websocket.disconnect"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_consumers_hear_of_sockets_that_end_with_their_server(
+    name: str, tmp_path: Path, newest_redis: RedisServer
+) -> None:
+    """One disconnect for each, although nobody closed them."""
+    with site(name, tmp_path, PROJECT_REDIS=newest_redis.url) as (server, journal):
+        clients = [connect(f"{server.ws_url}/stay/{number}/", legacy=True) for number in range(3)]
+        for client in clients:
+            client.send("x")
+            assert client.recv(SECONDS) == "x"
+        server.process.terminate()
+        paths = wait_for(lambda: len(disconnects(journal)) == 3 and disconnects(journal), "three disconnects")
+        for client in clients:
+            client.close()
+    assert sorted(entry["path"] for entry in paths) == [f"/stay/{number}/" for number in range(3)]
+
+
+def can_echo(server: Server) -> bool:
+    """Return whether a new socket is accepted and answered."""
+    try:
+        with connect(f"{server.ws_url}/echo/", open_timeout=SECONDS) as client:
+            client.send("x")
+            return client.recv(2) == "x"
+    except (InvalidStatus, ConnectionClosed, TimeoutError):
+        return False
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Redis that a test may stop."""
+    server = RedisServer(find_newest())
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+def test_site_recovers_when_redis_comes_back(tmp_path: Path, own_redis: RedisServer) -> None:
+    """Meanwhile requests get 503 and handshakes are refused, at once; no process needs a restart."""
+    with site("uvicorn", tmp_path, PROJECT_REDIS=own_redis.url) as (server, journal):
+        assert can_echo(server)
+        wait_for(lambda: disconnects(journal), "the end of the first socket")
+        own_redis.stop()
+        began = time.monotonic()
+        assert httpx.get(f"{server.url}/page/", timeout=SECONDS, trust_env=False).status_code == 503
+        with pytest.raises(InvalidStatus) as caught, connect(f"{server.ws_url}/echo/"):
+            pass
+        assert caught.value.response.status_code == 503
+        assert time.monotonic() - began < 10
+        own_redis.start()
+        assert wait_for(lambda: can_echo(server), "an echo after the outage")
+        assert httpx.get(f"{server.url}/page/", timeout=SECONDS, trust_env=False).status_code == 200
+        assert server.log().count("No replies can be received") == 1
