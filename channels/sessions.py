@@ -7,20 +7,17 @@ how order is kept that of ``channels.ordering``, and users that of ``channels.au
 """
 
 import functools
-import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from http.cookies import CookieError
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
-from django.http import QueryDict, parse_cookie
 
 from channels import conf, ordering
 from channels.exceptions import ConsumeLater
 from channels.message import Message
+from channels.session_keys import read_http_session
 from channels.session_stores import PinnedStore, http_store, save_if_modified, session_for_reply_channel
 from channels.types import Consumer
 
@@ -31,8 +28,6 @@ __all__ = [
     "http_session",
     "session_for_reply_channel",
 ]
-
-logger = logging.getLogger("django.channels")
 
 C = TypeVar("C", bound=Consumer)
 
@@ -188,7 +183,7 @@ def open_http_session(message: Message, scope: MessageScope) -> None:
     if not scope.is_new("http_session"):
         return
     if "http_session" not in vars(message):
-        message.http_session = _read_http_session(message)
+        message.http_session = read_http_session(message)
     scope.close_with(functools.partial(_close_http_session, message))
 
 
@@ -209,54 +204,6 @@ def open_channel_and_http_session(message: Message, scope: MessageScope) -> None
         message.http_session = http_store(key) if key else None
     elif key_name not in message.channel_session:
         message.channel_session[key_name] = message.http_session.session_key
-
-
-# The visitor's session key
-
-
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def _session_keys(message: Message) -> Iterator[str]:
-    """Yield the keys that a message offers, the one in the URL first."""
-    content = message.content
-    query = content.get("get")
-    if not isinstance(query, Mapping):
-        query = QueryDict(content.get("query_string") or b"")
-    cookies = content.get("cookies")
-    if not isinstance(cookies, Mapping):
-        headers = content.get("headers") or ()
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-        # A client may split its cookies over several headers (HTTP/2 does).
-        cookies = parse_cookie("; ".join(_text(value) for name, value in pairs if _text(name).lower() == "cookie"))
-    for key in (query.get("session_key"), cookies.get(settings.SESSION_COOKIE_NAME)):
-        if key:
-            yield _text(key)
-
-
-_KEY_SOURCES = ("headers", "query_string", "cookies", "get")
-
-
-def _read_http_session(message: Message) -> PinnedStore | None:
-    if "path" not in message.content:
-        raise ValueError("Cannot parse HTTP message - are you sure this is a HTTP consumer? It has no 'path'.")
-    if not any(source in message.content for source in _KEY_SOURCES):
-        # A later message of a socket; only its first one carries what the browser sent.
-        return None
-    try:
-        key = next(_session_keys(message), None)
-    except (AttributeError, TypeError, ValueError, CookieError, SuspiciousOperation) as error:
-        raise ValueError(f"Cannot parse HTTP message - are you sure this is a HTTP consumer? {error}") from error
-    if key is None:
-        reason = f"it has neither a cookie {settings.SESSION_COOKIE_NAME!r} nor a parameter 'session_key'"
-    else:
-        session = http_store(key)
-        if session is not None:
-            return session
-        reason = "there is no session of the key it gives, or it has expired"
-    logger.debug("No HTTP session for a message on %s: %s.", message.channel, reason)
-    return None
 
 
 # Decorators
@@ -283,6 +230,14 @@ def http_session(func: C) -> C:
 def channel_and_http_session(func: C) -> C:
     """Give the consumer both sessions, the visitor's also on the messages after ``websocket.connect``."""
     return wrap_consumer(func, "channel_and_http_session", open_channel_and_http_session)
+
+
+@overload
+def enforce_ordering(func: C, slight: bool = ...) -> C: ...
+
+
+@overload
+def enforce_ordering(func: None = ..., slight: bool = ...) -> Callable[[C], C]: ...
 
 
 def enforce_ordering(func: Any = None, slight: bool = False) -> Any:

@@ -156,8 +156,12 @@ class WebsocketConsumer(BaseConsumer):
         """Accept the socket. Override to do more, and accept or ``close`` there."""
         self._reply(formats.websocket_accept())
 
-    def receive(self, text: str | None = None, bytes: bytes | None = None, **kwargs: Any) -> None:
-        """Override to act on a frame; the one of ``text`` and ``bytes`` that it carries is not None."""
+    def receive(self, *args: Any, **kwargs: Any) -> None:
+        """Override as ``receive(self, text=None, bytes=None, **kwargs)`` to act on a frame.
+
+        The one of ``text`` and ``bytes`` that the frame carries is not None; ``kwargs`` are from the route.
+        Subclasses of other signatures take something else: the decoded content, for one.
+        """
 
     def disconnect(self, message: Message, **kwargs: Any) -> None:
         """Override to act when the socket is closed; ``message["code"]`` says how."""
@@ -241,7 +245,7 @@ class JsonWebsocketConsumer(WebsocketConsumer):
             return self.receive_invalid(text, error, **kwargs)
         self.receive(content, **kwargs)
 
-    def receive(self, content: Any, **kwargs: Any) -> None:  # type: ignore[override]
+    def receive(self, content: Any, **kwargs: Any) -> None:
         """Override to act on the decoded content of a frame."""
 
     def receive_invalid(self, frame: str | bytes | None, error: Exception, **kwargs: Any) -> None:

@@ -138,7 +138,7 @@ class WebsocketDemultiplexer(JsonWebsocketConsumer):
         self._reply(formats.websocket_accept())
         self._call_all(message, **kwargs)
 
-    def receive(self, content: Any, **kwargs: Any) -> None:  # type: ignore[override]
+    def receive(self, content: Any, **kwargs: Any) -> None:
         """Hand the payload of a frame to the consumer of its stream; answer a frame that names none."""
         try:
             stream, payload = read_frame(content, self.consumers)
