@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from tests.support.processes import Processes, wait_for
 from tests.support.redis import RedisServer, find_newest
-from tests.support.servers import COMMANDS, Server, serve
+from tests.support.servers import ENDS_SOCKETS, Server, serve
 
 SECONDS = 15
 
@@ -41,7 +41,7 @@ def disconnects(journal: Path) -> list[Any]:
     return [entry for entry in entries if entry["channel"] == "websocket.disconnect"]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ENDS_SOCKETS)
 def test_consumers_hear_of_sockets_that_end_with_their_server(
     name: str, tmp_path: Path, newest_redis: RedisServer
 ) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,9 @@ DENIES_WITH_STATUS = {"uvicorn", "hypercorn", "granian"}
 
 REPORTS_CLOSE_CODES = {"uvicorn", "granian", "daphne"}
 """Servers that tell an application the close code of the client; hypercorn says 1006 for all."""
+
+ENDS_SOCKETS = [name for name in COMMANDS if name != "hypercorn" or sys.version_info < (3, 12)]
+"""Servers that end open sockets when they are told to stop; from Python 3.12 on, hypercorn waits for the clients."""
 
 CLEAN_EXITS = {0, -signal.SIGTERM}
 """How a process may end that was told to: uvicorn raises the signal again when it has finished."""
