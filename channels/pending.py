@@ -5,15 +5,18 @@ what was sent inside it, and threads and tasks do not see each other's sends. Wh
 consumer has already ended goes out at once.
 """
 
+import contextlib
+import functools
 import itertools
 import logging
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 from channels import counters
-from channels.exceptions import ChannelFull
+from channels.exceptions import ChannelFull, ChannelsError
 from channels.layers.base import Outgoing, send_all
 from channels.signals import consumer_finished, consumer_started
 from channels.types import Content
@@ -55,6 +58,7 @@ class PendingMessageStore:
     """Seconds between two tries."""
 
     def __init__(self) -> None:
+        self._thread = threading.local()
         self._frames: ContextVar[tuple[_Frame, ...]] = ContextVar("channels_pending_frames", default=())
 
     @property
@@ -99,46 +103,55 @@ class PendingMessageStore:
         frame = frames[-1]
         self._frames.set(frames[:-1])
         frame.is_open = False
+        # What has to happen after the sends cannot wait for a later call of the layer.
+        posting_to = None if frame.afterwards else getattr(self._thread, "posting_to", None)
         for _, run in itertools.groupby(frame.sends, key=lambda send: id(send.sender.channel_layer)):
             sends = list(run)
-            try:
-                self._flush(
-                    sends[0].sender.channel_layer,
-                    [Outgoing(send.sender.name, send.content, send.sender.is_group) for send in sends],
-                )
-            except Exception as error:
-                counters.add("message.dropped.flush_failed", len(sends))
-                logger.error(
-                    "Could not send %d message(s) of a finished consumer (the first to %s): %s",
-                    len(sends),
-                    sends[0].sender.name,
-                    error,
-                    exc_info=True,
-                )
+            layer = sends[0].sender.channel_layer
+            batch = [Outgoing(send.sender.name, send.content, send.sender.is_group) for send in sends]
+            if posting_to is not None and layer is posting_to:
+                posting_to.post_batch(batch, functools.partial(self._settle, layer, batch))
+            else:
+                self._send(layer, batch)
         for action in frame.afterwards:
             try:
                 action()
             except Exception:
                 logger.exception("Error after the sends of a consumer")
 
-    def _flush(self, layer: Any, batch: list[Outgoing]) -> None:
+    @contextlib.contextmanager
+    def posting_to(self, layer: Any) -> Iterator[None]:
+        """In the calling thread, let what consumers send on ``layer`` leave with the thread's next call of it.
+
+        The caller promises to make that call, or to ``push``, before it does anything that may last.
+        """
+        self._thread.posting_to = layer
+        try:
+            yield
+        finally:
+            self._thread.posting_to = None
+            layer.push(wait=True)
+
+    def _send(self, layer: Any, batch: Sequence[Outgoing]) -> None:
+        try:
+            outcomes = send_all(layer, batch)
+        except Exception as error:
+            outcomes = [error] * len(batch)
+        self._settle(layer, batch, outcomes)
+
+    def _settle(self, layer: Any, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> None:
+        """Act on what each item came to: full channels are tried again for a while, the rest is reported."""
         deadline = time.monotonic() + self.retry_time
-        while True:
-            full = []
-            for item, error in zip(batch, send_all(layer, batch), strict=True):
-                if isinstance(error, ChannelFull):
-                    full.append(item)
-                elif error is not None:
-                    counters.add("message.dropped.refused")
-                    logger.error("Could not send a message to %s: %s", item.name, error)
-            if not full:
-                return
-            if time.monotonic() >= deadline:
-                break
+        full = _report(batch, outcomes)
+        while full and time.monotonic() < deadline:
             time.sleep(self.retry_interval)
-            batch = full
-        counters.add("message.dropped.channel_full", len(full))
+            try:
+                outcomes = send_all(layer, full)
+            except Exception as error:
+                outcomes = [error] * len(full)
+            full = _report(full, outcomes)
         for item in full:
+            counters.add("message.dropped.channel_full")
             logger.error(
                 "Failed to send queued message to %s after retrying for %.2fs; it is dropped. You need to increase "
                 "the consumption rate on this channel, its capacity, or handle the ChannelFull exception yourself "
@@ -146,6 +159,19 @@ class PendingMessageStore:
                 item.name,
                 self.retry_time,
             )
+
+
+def _report(batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> list[Outgoing]:
+    """Return the items whose channel is full; count and log those that failed otherwise."""
+    full = []
+    for item, error in zip(batch, outcomes, strict=True):
+        if isinstance(error, ChannelFull):
+            full.append(item)
+        elif error is not None:
+            counters.add("message.dropped.refused")
+            expected = isinstance(error, ChannelsError | TypeError | AssertionError)
+            logger.error("Could not send a message to %s: %s", item.name, error, exc_info=None if expected else error)
+    return full
 
 
 pending_message_store = PendingMessageStore()

@@ -1,7 +1,7 @@
 """From ``CHANNEL_LAYERS`` to layers: built on first use, one per alias and process, shared by all threads."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -76,11 +76,24 @@ class ChannelLayerWrapper:
             return send_one_by_one(self, batch)
         return send_all(self.channel_layer, batch)
 
+    def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[list[Exception | None]], None]) -> None:
+        """Send ``batch`` soon where the layer can write it together with what is asked next; else at once."""
+        if hasattr(self.channel_layer, "post_batch") and not vars(self).keys() & {"send", "send_group"}:
+            self.channel_layer.post_batch(batch, settle)
+        else:
+            settle(self.send_batch(batch))
+
+    def push(self, wait: bool = False) -> None:
+        """Send what the calling thread posted now; with ``wait``, until it is settled."""
+        if hasattr(self.channel_layer, "push"):
+            self.channel_layer.push(wait)
+
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         """Take up to ``limit`` messages; one at a time where the layer cannot do better or ``receive`` was replaced."""
         if "receive" not in vars(self) and hasattr(self.channel_layer, "receive_batch"):
             deliveries: list[Delivery] = self.channel_layer.receive_batch(channels, limit, timeout)
             return deliveries
+        self.push()
         channel, content = self.receive(channels, block=timeout > 0)
         return [] if channel is None else [Delivery((channel,), content)]
 

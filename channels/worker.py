@@ -15,7 +15,7 @@ from channels.backoff import Backoff
 from channels.dispatch import DEFAULT_MESSAGE_RETRIES, dispatch
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
-from channels.message import Message
+from channels.message import Message, pending_message_store
 from channels.signals import worker_ready
 from channels.types import Content
 
@@ -115,13 +115,15 @@ class Worker:
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
         # Ordered messages whose turn came with the end of the one before; they are this worker's to run next.
         released = ordering.collect_released()
-        while not self.termed:
-            for delivery in self._receive(channels):
-                for channel in delivery.channels:
-                    self._run_one(channel, delivery.content)
-                    while released:
-                        self._run_one(*released.popleft())
-            ordering.check_overdue(self.channel_layer)
+        # What a consumer sends leaves in one write with the next receive, or before the next consumer runs.
+        with pending_message_store.posting_to(self.channel_layer):
+            while not self.termed:
+                for delivery in self._receive(channels):
+                    for channel in delivery.channels:
+                        self._run_one(channel, delivery.content)
+                        while released:
+                            self._run_one(*released.popleft())
+                ordering.check_overdue(self.channel_layer)
 
     def _batch_limit(self) -> int:
         """Return how many messages may be taken now: one where consumers are slow, so that others get the rest."""
@@ -148,6 +150,7 @@ class Worker:
 
     def _run_one(self, channel: str, content: Content) -> None:
         self.in_job = True
+        self.channel_layer.push()
         started = time.perf_counter()
         try:
             dispatch(

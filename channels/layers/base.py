@@ -12,7 +12,7 @@ import fnmatch
 import functools
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from channels import exceptions, names
@@ -90,6 +90,20 @@ class BaseChannelLayer(ThreadedTwins):
             LayerUnavailable: The server behind the layer cannot be reached; any of them may be lost.
         """
         return send_one_by_one(self, batch)
+
+    def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[list[Exception | None]], None]) -> None:
+        """Send ``batch`` like ``send_batch``, at the latest with the next call of the calling thread.
+
+        ``settle`` is called in this thread with what each item came to, now or during a later call. Layers with a
+        server write the batch together with what the thread asks for next, and do not wait in between.
+        """
+        try:
+            settle(self.send_batch(batch))
+        except exceptions.LayerUnavailable as error:
+            settle([error] * len(batch))
+
+    def push(self, wait: bool = False) -> None:
+        """Send what the calling thread posted now; with ``wait``, until it is settled."""
 
     # Receiving
 

@@ -10,7 +10,7 @@ import itertools
 import os
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -152,6 +152,23 @@ class RedisChannelLayer(BaseChannelLayer):
         prepared = prepare_all(self._sender.prepare, batch)
         items = [item for item in prepared if isinstance(item, Item)]
         return _merge(prepared, self._run(self._sender.plan(self._mine.tallies, items)))
+
+    def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[Outcomes], None]) -> None:
+        prepared = prepare_all(self._sender.prepare, batch)
+        items = [item for item in prepared if isinstance(item, Item)]
+
+        def settle_all(result: Outcomes | Exception) -> None:
+            outcomes: Outcomes = [result] * len(items) if isinstance(result, Exception) else result
+            settle(_merge(prepared, outcomes))
+
+        self._mine.links.post(self._sender.plan(self._mine.tallies, items), settle_all)
+
+    def push(self, wait: bool = False) -> None:
+        links = self._mine.links
+        if wait:
+            links.settle()
+        else:
+            links.push()
 
     async def asend(self, channel: str, message: Content) -> None:
         await self._asend_one(Outgoing(channel, message))

@@ -4,8 +4,9 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 from redis.exceptions import ResponseError
@@ -14,7 +15,7 @@ from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.redis import scripts
 from channels.layers.redis.receiving import Reader, Spare, must_look_first, shuffled, take_command, unblock
-from channels.layers.redis.sending import Plan
+from channels.layers.redis.sending import Plan, Step
 from channels.layers.redis.shards import FOREIGN_ERRORS, HANDSHAKE, Facts, Shard, forgotten, read_handshake
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ class Link:
         self._connection: Any = None
         self._facts: Facts | None = None
         self._last_used = 0.0
+        self._unsent: list[bytes] = []
+        self._awaited = 0
         self._pid = os.getpid()
 
     def facts(self) -> Facts:
@@ -43,7 +46,7 @@ class Link:
             LayerUnavailable: The server cannot be reached.
             UnsupportedRedis: The server cannot be used.
         """
-        if self._connection is not None and time.monotonic() - self._last_used > IDLE_SECONDS:
+        if self._connection and not self._awaited and time.monotonic() - self._last_used > IDLE_SECONDS:
             self._close_if_stale()
         if self._connection is None or self._facts is None:
             self._open()
@@ -59,29 +62,54 @@ class Link:
         self.write(commands)
         return self.read(commands)
 
-    def write(self, commands: Sequence[bytes]) -> None:
-        """Send ``commands``, whose answers are then to be ``read``."""
+    def post(self, commands: Sequence[bytes]) -> None:
+        """Keep ``commands`` for the next write; their answers come before those of later ones."""
         self.facts()
+        self._unsent += commands
+
+    def write(self, commands: Sequence[bytes] = ()) -> None:
+        """Send what was posted, and ``commands``; the answers are then to be read."""
+        self.facts()
+        commands = [*self._unsent, *commands]
+        if not commands:
+            return
         try:
             self._connection.send_packed_command((b"".join(commands),), check_health=False)
         except BaseException as error:
             self._fail(error)
             raise
+        self._unsent = []
+        self._awaited += len(commands)
 
     def read(self, commands: Sequence[bytes]) -> list[Any]:
         """Return the answers to ``commands``, which were written before."""
+        return self.mend(commands, self.read_as_is(len(commands)))
+
+    def read_as_is(self, count: int) -> list[Any]:
+        """Return the next ``count`` answers; a script that the server has forgotten is still to be mended.
+
+        Raises:
+            LayerUnavailable: The connection was lost since the commands were written.
+        """
+        if self._connection is None or self._awaited < count:
+            raise self.shard.unavailable(ConnectionError("the connection was lost before the answer came"))
         try:
-            replies = [self._read_one() for _ in commands]
-            if lost := forgotten(replies):
-                again = [commands[position] for position in lost]
-                self._connection.send_packed_command((b"".join([*scripts.LOAD_ALL, *again]),), check_health=False)
-                fresh = [self._read_one() for _ in [*scripts.LOAD_ALL, *again]][len(scripts.LOAD_ALL) :]
-                for position, reply in zip(lost, fresh, strict=True):
-                    replies[position] = reply
+            replies = [self._read_one() for _ in range(count)]
         except BaseException as error:
             self._fail(error)
             raise
+        self._awaited -= count
         self._last_used = time.monotonic()
+        return replies
+
+    def mend(self, commands: Sequence[bytes], replies: list[Any]) -> list[Any]:
+        """Return ``replies`` with those of forgotten scripts replaced; no other answers may be under way."""
+        if lost := forgotten(replies):
+            again = [*scripts.LOAD_ALL, *(commands[position] for position in lost)]
+            self.write(again)
+            fresh = self.read_as_is(len(again))[len(scripts.LOAD_ALL) :]
+            for position, reply in zip(lost, fresh, strict=True):
+                replies[position] = reply
         self.shard.check(replies)
         return replies
 
@@ -93,6 +121,7 @@ class Link:
     def close(self) -> None:
         """Close the connection."""
         connection, self._connection, self._facts = self._connection, None, None
+        self._awaited = 0
         if connection is not None:
             connection.disconnect()
 
@@ -130,12 +159,21 @@ class Link:
 
     def _fail(self, error: BaseException) -> None:
         self.close()
+        self._unsent = []
         if isinstance(error, FOREIGN_ERRORS):
             raise self.shard.unavailable(error) from error
 
     def __del__(self) -> None:
         if self._pid == os.getpid():
             self.close()
+
+
+class _Posted(NamedTuple):
+    """A plan whose first step was posted, and who wants its result, or the error that it ended with."""
+
+    plan: Plan[Any]
+    step: Step
+    settle: Callable[[Any], None]
 
 
 class Links:
@@ -157,8 +195,12 @@ class Links:
 
     def run(self, plan: Plan[T]) -> T:
         """Carry out ``plan`` and return its result. All shards of a step work at the same time."""
+        self.settle()
+        return self._run_on(plan, None)
+
+    def _run_on(self, plan: Plan[T], replies: dict[int, list[Any]] | None) -> T:
         try:
-            step = next(plan)
+            step = next(plan) if replies is None else plan.send(replies)
             while True:
                 for shard, commands in step.items():
                     self._link(shard).write(commands)
@@ -169,6 +211,63 @@ class Links:
         except BaseException:
             self._close_mine()  # Answers may still be under way.
             raise
+
+    def post(self, plan: Plan[T], settle: Callable[[T | Exception], None]) -> None:
+        """Begin ``plan`` with the next write of the calling thread; ``settle`` gets its result, or its error, later."""
+        try:
+            step = next(plan)
+            for shard, commands in step.items():
+                self._link(shard).post(commands)
+        except StopIteration as end:
+            settle(end.value)
+        except Exception as error:
+            settle(error)
+        else:
+            self._posted.append(_Posted(plan, step, settle))
+
+    def push(self) -> None:
+        """Write what the calling thread posted, without waiting for the answers."""
+        for posted in self._posted:
+            for shard in posted.step:
+                with suppress(LayerUnavailable):  # Whoever reads the answer is told.
+                    self._link(shard).write()
+
+    def settle(self) -> None:
+        """Write what the calling thread posted, wait for the answers and hand them out."""
+        if self._posted:
+            self.push()
+            self._hand_out(self._read_posted())
+
+    def _read_posted(self) -> list[tuple[_Posted, Any]]:
+        """Read the answers to all that was posted and written; nothing may be written before they are handed out."""
+        read: list[tuple[_Posted, Any]] = []
+        posted, self._local.posted = self._posted, []
+        for one in posted:
+            try:
+                replies: Any = {shard: self._link(shard).read_as_is(len(part)) for shard, part in one.step.items()}
+            except LayerUnavailable as error:
+                replies = error
+            read.append((one, replies))
+        return read
+
+    def _hand_out(self, read: Sequence[tuple[_Posted, Any]]) -> None:
+        for one, replies in read:
+            try:
+                if isinstance(replies, LayerUnavailable):
+                    raise replies
+                for shard, part in one.step.items():
+                    self._link(shard).mend(part, replies[shard])
+                result = self._run_on(one.plan, replies)
+            except LayerUnavailable as error:
+                result = error
+            one.settle(result)
+
+    @property
+    def _posted(self) -> list[_Posted]:
+        if not hasattr(self._local, "posted"):
+            self._local.posted = []
+        posted: list[_Posted] = self._local.posted
+        return posted
 
     def take(self, wanted: Mapping[int, Sequence[str]], limit: int, timeout: float) -> list[Delivery]:
         """Take up to ``limit`` messages of one queue, waiting up to ``timeout`` seconds for the first.
@@ -181,6 +280,7 @@ class Links:
         while True:
             wait = min(end - time.monotonic(), *(self._shards[shard].block_seconds for shard in order))
             if wait <= 0 or len(order) > 1 or must_look_first(self._link(order[0]).facts(), limit):
+                self.settle()
                 for shard in order:
                     if taken := self._look(shard, wanted[shard], limit):
                         return taken
@@ -202,9 +302,7 @@ class Links:
         self, order: Sequence[int], wanted: Mapping[int, Sequence[str]], limit: int, wait: float
     ) -> list[Delivery]:
         if len(order) == 1:
-            link = self._link(order[0])
-            facts = link.facts()
-            return self._reader.read(link.exchange([take_command(facts, wanted[order[0]], limit, wait)])[0], facts)
+            return self._wait_on(self._link(order[0]), wanted[order[0]], limit, wait)
         waiting: dict[int, Facts] = {}
         problem: LayerUnavailable | None = None
         with selectors.DefaultSelector() as selector:
@@ -227,6 +325,19 @@ class Links:
         if problem is not None and not taken:
             raise problem
         return taken
+
+    def _wait_on(self, link: Link, keys: Sequence[str], limit: int, wait: float) -> list[Delivery]:
+        """Wait on one shard. What was posted leaves in the same write, and is settled when the wait has ended."""
+        facts = link.facts()
+        command = take_command(facts, keys, limit, wait)
+        posted: list[tuple[_Posted, Any]] = []
+        try:
+            link.write([command])
+            posted = self._read_posted()
+            reply = link.read([command])[0]
+        finally:
+            self._hand_out(posted or self._read_posted())
+        return self._reader.read(reply, facts)
 
     def _gather(self, waiting: Mapping[int, Facts]) -> tuple[list[Delivery], LayerUnavailable | None]:
         """End the waits; return what the first that had something brought. The rest is kept for the next call."""
