@@ -17,15 +17,14 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import connections
-
 from channels import conf, counters, formats
 from channels.exceptions import ChannelFull, ConsumeLater, LayerUnavailable
-from channels.layers.turns import LAST_CHANNEL, Early, Turns, Verdict
+from channels.layers.turns import LAST_CHANNEL, Early, NextStep, Turns, Verdict
 from channels.message import Message
 from channels.names import wait_channel
 from channels.pending import pending_message_store
 from channels.session_turns import SessionTurns
+from channels.turn_keeper import TurnKeeper
 from channels.types import Content
 
 __all__ = ["LAST_CHANNEL", "check_overdue", "collect_released", "take_turn"]
@@ -62,38 +61,63 @@ def _wait() -> float:
     return wait
 
 
+_keeper = TurnKeeper(_wait)
+
+
 class TakenTurn:
     """The turn of a message whose consumer may run now.
 
     Args:
-        message: The message.
-        early: The same with its channel.
+        layer: The layer of the message.
+        connection: The reply channel of the message.
+        early: The message and its channel.
         turns: What gave the turn.
     """
 
-    def __init__(self, message: Message, early: Early, turns: Turns) -> None:
+    def __init__(self, layer: Any, connection: str, early: Early, turns: Turns) -> None:
+        self.connection = connection
+        self._layer = layer
         self._early = early
         self._turns = turns
-        self._message = message
-        self.connection: str = message.reply_channel.name  # type: ignore[union-attr]
         if turns.needs_renewal:
             _keeper.add(self)
 
-    def end(self, error: BaseException | None) -> None:
-        """End the turn once what the consumer sent has left; ``error`` is what it raised."""
-        comes_again = isinstance(error, ConsumeLater) and not getattr(self._message, "__doomed__", False)
-        pending_message_store.call_after_flush(functools.partial(self._end, not comes_again))
+    def end(self, message: Message, error: BaseException | None) -> None:
+        """End the turn once what the consumer of ``message`` sent has left; ``error`` is what it raised."""
+        comes_again = isinstance(error, ConsumeLater) and not getattr(message, "__doomed__", False)
+        pending_message_store.call_after_flush(functools.partial(self.let_go, comes_again))
 
-    def _end(self, advance: bool) -> None:
-        layer = self._message.channel_layer
+    def let_go(self, comes_again: bool = False) -> None:
+        """End the turn now."""
         _keeper.discard(self)
         try:
-            released = self._turns.end(self.connection, self._early, _wait(), advance)
+            released, is_passed_on = self._turns.end(
+                self.connection, self._early, _wait(), self._next_step(comes_again)
+            )
         except LayerUnavailable as error:
             counters.add("turn.lost.layer")
             logger.error("Could not end the turn of message %d of %s: %s", self._early.order, self.connection, error)
             return
-        _release(layer, self.connection, released)
+        hand = _hand()
+        if is_passed_on and hand is not None:
+            following = released[0] if released else Early(*hand[0])
+            turn = TakenTurn(self._layer, self.connection, following, self._turns)
+            hand.turns[self.connection, following.order] = turn
+        _release(self._layer, self.connection, released)
+
+    def _next_step(self, comes_again: bool) -> NextStep:
+        if comes_again:
+            return NextStep.AGAIN
+        hand = _hand()
+        if hand is None:
+            return NextStep.LET_GO
+        if hand:
+            following = hand[0][1]
+            if following.get(formats.REPLY_CHANNEL) == self.connection and (
+                following.get(formats.ORDER) == self._early.order + 1
+            ):
+                return NextStep.RUN_IN_HAND
+        return NextStep.RUN_RELEASED
 
     def renew(self) -> None:
         """Say that the consumer is still running."""
@@ -117,11 +141,15 @@ def take_turn(message: Message) -> TakenTurn | None:
     if not isinstance(order, int) or isinstance(order, bool) or order < 0:
         raise ValueError(f"The `order` of a message must be a whole number from 0, not {order!r}.")
     layer, connection = message.channel_layer, message.reply_channel.name
+    hand = _hand()
+    passed_on = hand.turns.pop((connection, order), None) if hand is not None else None
+    if passed_on is not None:
+        return passed_on
     turns = turns_of(layer)
     early = Early(message.channel.name, message.content)
     verdict, released = turns.take(connection, early, _wait(), _limit(layer, connection))
     if verdict is Verdict.RUN:
-        return TakenTurn(message, early, turns)
+        return TakenTurn(layer, connection, early, turns)
     counters.add(f"message.{_OUTCOMES[verdict]}.order")
     logger.debug("Message %d of %s is not run now: %s", order, connection, verdict.value)
     if verdict is Verdict.FULL:
@@ -147,24 +175,38 @@ def _limit(layer: Any, connection: str) -> int:
 # Messages whose turn has come
 
 
+class Hand(deque[tuple[str, Content]]):
+    """Messages that a thread runs before anything else, and the turns that some of them have already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: dict[tuple[str, int], TakenTurn] = {}
+
+
 def collect_released() -> deque[tuple[str, Content]]:
     """Return where messages whose turn has come are put for the calling thread, which promises to run them next.
 
     Without this they go back to the channel they came from. A worker calls this once and runs what it finds
     after each message.
     """
-    released: deque[tuple[str, Content]] = deque()
+    hand = Hand()
     # Weakly: when the caller has gone, messages go back to their channels.
-    _local.released = weakref.ref(released)
-    return released
+    _local.hand = weakref.ref(hand)
+    return hand
+
+
+def _hand() -> Hand | None:
+    hand: Hand | None = _local.hand() if hasattr(_local, "hand") else None
+    return hand
 
 
 def _release(layer: Any, connection: str, released: Sequence[Early]) -> None:
-    here = _local.released() if hasattr(_local, "released") else None
+    hand = _hand()
+    if hand is not None:
+        hand.extendleft(reversed(released))
+        return
     for number, message in enumerate(released):
-        if here is not None:
-            here.append((message.channel, message.content))
-        elif not _requeue(layer, message):
+        if not _requeue(layer, message):
             counters.add("message.dropped.requeue_full", len(released) - number)
             logger.error(
                 "Cannot requeue pending __wait__ channel message back on to already full channel %s; "
@@ -199,6 +241,7 @@ def check_overdue(layer: Any) -> None:
 
     Workers call it once per pass. Messages that may still run are put back on their channels.
     """
+    _let_go_unused()
     now = time.monotonic()
     if now < _sweeps.get(layer, 0):
         return
@@ -224,56 +267,17 @@ def check_overdue(layer: Any) -> None:
         _release(layer, connection, released)
 
 
+def _let_go_unused() -> None:
+    """End turns that were passed on to messages whose consumers turned out not to be ordered."""
+    hand = _hand()
+    while hand is not None and not hand and hand.turns:
+        _, turn = hand.turns.popitem()
+        turn.let_go()
+
+
 def _close(layer: Any, connection: str) -> None:
     try:
         layer.send(connection, formats.websocket_send(close=formats.TRY_AGAIN_LATER))
     except (ChannelFull, LayerUnavailable) as error:
         counters.add("message.dropped.close")
         logger.error("Could not close %s: %s", connection, error)
-
-
-# Consumers that take long
-
-
-class _Keeper:
-    """Renews the turns that are running in this process, from a thread of its own that sleeps while there are none."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._turns: dict[TakenTurn, float] = {}
-        self._thread: threading.Thread | None = None
-
-    def add(self, turn: TakenTurn) -> None:
-        """Renew ``turn`` from now on."""
-        with self._changed:
-            self._turns[turn] = time.monotonic()
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="channels-turns", daemon=True)
-                self._thread.start()
-            elif len(self._turns) == 1:
-                self._changed.notify()
-
-    def discard(self, turn: TakenTurn) -> None:
-        """Renew ``turn`` no more."""
-        with self._changed:
-            self._turns.pop(turn, None)
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._turns)
-            # Four tries within the time after which a turn counts as that of a dead worker.
-            pause = max(0.05, _wait() / 4)
-            time.sleep(pause)
-            with self._changed:
-                long = [turn for turn, since in self._turns.items() if time.monotonic() - since >= pause]
-            for turn in long:
-                try:
-                    turn.renew()
-                except Exception as error:
-                    logger.warning("Could not renew the turn of a consumer of %s: %s", turn.connection, error)
-            if long:
-                connections.close_all()
-
-
-_keeper = _Keeper()

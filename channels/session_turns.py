@@ -17,7 +17,7 @@ from typing import Any
 from channels import names
 from channels.exceptions import ChannelFull
 from channels.formats import ORIGINAL_CHANNEL
-from channels.layers.turns import Early, Line, Stalled, State, Taken, Verdict
+from channels.layers.turns import Early, Ended, Line, NextStep, Stalled, State, Taken, Verdict
 from channels.session_stores import PinnedStore, channel_store
 
 _NEXT = "__channels_next_order"
@@ -62,22 +62,25 @@ class SessionTurns:
             self._waiting[connection, message.order] = (self._clock() + wait, line.next)
         return Taken(Verdict.HELD, self._look_again(connection, message))
 
-    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
-        """End a turn and return the kept messages; those that are still early are kept again when they run."""
+    def end(self, connection: str, message: Early, wait: float, next_step: NextStep = NextStep.LET_GO) -> Ended:
+        """End a turn; messages that are released but still early are kept again when they are run."""
         store, line = _read(connection)
         if not line.has_turn(message):
-            return ()
+            return Ended()
         was_broken = line.state is State.BROKEN
-        line.end(message, advance, self._clock(), wait)
+        now = self._clock()
+        _, is_passed_on = line.end(message, next_step, now, wait, now + wait)
         if line.state is State.ENDED and not was_broken:
             # All before it ran, so nothing can come that would begin the connection anew.
             store.delete_stored()
         else:
             _write(store, line)
+        if is_passed_on:
+            return Ended((), True)
         released = self._take_waiting(connection)
         if line.state is State.OPEN:
-            return released
-        return [early for early in released if early.is_last and line.state is State.BROKEN]
+            return Ended(released)
+        return Ended([early for early in released if early.is_last and line.state is State.BROKEN])
 
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""

@@ -142,7 +142,7 @@ def open_ordering(message: Message, scope: MessageScope) -> None:
     if turn is None:
         scope.skipped = message.is_put_off = True
         return
-    scope.close_last(turn.end)
+    scope.close_last(functools.partial(turn.end, message))
     session = vars(message).get("channel_session")
     if isinstance(session, PinnedStore):
         # A decorator outside may have read it while the message before this one was still writing.

@@ -1,18 +1,16 @@
 """Turns: which message of a connection may run now, which must wait, which has had its time.
 
-A ``Line`` is the order of one connection: a value with transitions, no lock, no clock, no storage.
-``LocalTurns`` keeps the lines of one process. A layer that decides turns itself, each in one step that no
-other worker can come between, offers an object with the methods of ``Turns`` as its attribute ``turns`` and
-names the extension ``ordering``; layers without one are served from session records (``channels.ordering``).
+A ``Line`` is the order of one connection: a value with transitions, no lock, no clock, no storage. A layer that
+decides turns itself, each in one step that no other worker can come between, offers an object with the methods
+of ``Turns`` as its attribute ``turns`` and names the extension ``ordering``: ``layers.local_turns`` in one process,
+``layers.redis.turns`` on Redis. Layers without one are served from session records (``channels.session_turns``).
 """
 
 import math
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from channels.formats import ORDER
 from channels.types import Content
@@ -62,6 +60,18 @@ class Taken(NamedTuple):
     released: Sequence[Early] = ()
 
 
+class Ended(NamedTuple):
+    """What the end of a turn brought.
+
+    Attributes:
+        released: Kept messages that are the caller's to run, or to put back on their channels.
+        is_passed_on: Whether the next message, in hand or the first released, has the turn already.
+    """
+
+    released: Sequence[Early] = ()
+    is_passed_on: bool = False
+
+
 class Stalled(NamedTuple):
     """A connection that waited too long.
 
@@ -78,6 +88,22 @@ class Stalled(NamedTuple):
     dropped: int
 
 
+class NextStep(Enum):
+    """What follows a turn."""
+
+    AGAIN = "again"
+    """The same message: it was put back on its channel."""
+
+    LET_GO = "let_go"
+    """The next message, wherever it is."""
+
+    RUN_RELEASED = "run_released"
+    """The next message, at once if it is released: the caller runs what is released before anything else."""
+
+    RUN_IN_HAND = "run_in_hand"
+    """The next message, at once: the caller has it in hand."""
+
+
 class Turns(Protocol):
     """What decides turns. ``wait`` is how many seconds a connection waits for a missing message."""
 
@@ -87,8 +113,8 @@ class Turns(Protocol):
     def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
         """Ask for the turn of ``message``; at most ``limit`` early ones are kept for a connection."""
 
-    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
-        """End a turn and return the kept messages to run next; without ``advance`` the same order comes again."""
+    def end(self, connection: str, message: Early, wait: float, next_step: NextStep = NextStep.LET_GO) -> Ended:
+        """End a turn."""
 
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""
@@ -162,18 +188,24 @@ class Line:
         """Return whether ``message`` still has the turn it was given."""
         return self.is_running and self.next == message.order
 
-    def end(self, message: Early, advance: bool, now: float, wait: float) -> list[Early]:
-        """End the turn of ``message`` and return the kept messages that follow it without a gap."""
+    def end(self, message: Early, next_step: NextStep, now: float, wait: float, lease: float) -> Ended:
+        """End the turn of ``message``; what follows it without a gap is released, or has the turn until ``lease``."""
         if not self.has_turn(message):
-            return []
-        self.is_running = False
-        if advance:
+            return Ended()
+        if next_step is not NextStep.AGAIN:
             self.next = message.order + 1
             if message.is_last:
                 self.state = State.ENDED
+            elif next_step is NextStep.RUN_IN_HAND and self.state is State.OPEN:
+                self.due = lease
+                return Ended((), True)
+        self.is_running = False
         released = self._due_next()
         self.due = now + wait if self.early else math.inf
-        return released
+        if released and next_step is NextStep.RUN_RELEASED and self.state is State.OPEN:
+            self.begin(released[0], lease)
+            return Ended(released, True)
+        return Ended(released)
 
     def _due_next(self) -> list[Early]:
         if self.state is not State.OPEN:
@@ -203,96 +235,3 @@ class Line:
             self.is_running, self.due = False, math.inf
             released = self._give_up_early()
         return Stalled(connection, missing, released, kept - len(self.early) - len(released))
-
-
-class LocalTurns:
-    """The turns of a layer that lives in one process.
-
-    Args:
-        expiry: Seconds after which a connection that sent nothing is forgotten.
-        clock: Seconds, never running backwards.
-    """
-
-    needs_renewal = False
-    FORGET_SECONDS: ClassVar[float] = 60.0
-    """How long an ended connection is remembered, so that a late message of it does not begin it anew."""
-
-    def __init__(self, expiry: float = 86_400, clock: Callable[[], float] = time.monotonic) -> None:
-        self._expiry = expiry
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._lines: dict[str, Line] = {}
-        self._waiting: set[str] = set()
-        self._ended: dict[str, float] = {}
-        self._looked = clock()
-
-    def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
-        """Ask for the turn of ``message``."""
-        with self._lock:
-            now = self._clock()
-            line = self._lines.setdefault(connection, Line())
-            line.seen = now
-            verdict = line.judge(message, now)
-            if verdict is Verdict.RUN:
-                # Whoever has the turn dies with this process, and the line with it.
-                line.begin(message, math.inf)
-            elif verdict is Verdict.HELD:
-                if message.order in line.early:
-                    return Taken(Verdict.DROPPED)
-                line.keep(message, now, wait)
-                self._waiting.add(connection)
-                if len(line.early) > limit:
-                    released = line.give_up(connection, now).released
-                    self._settle(connection, line, now)
-                    return Taken(Verdict.FULL, released)
-            return Taken(verdict)
-
-    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
-        """End a turn and return the kept messages to run next."""
-        with self._lock:
-            line = self._lines.get(connection)
-            if line is None:
-                return ()
-            now = self._clock()
-            released = line.end(message, advance, now, wait)
-            self._settle(connection, line, now)
-            return released
-
-    def renew(self, connection: str, message: Early, wait: float) -> None:
-        """Do nothing: turns of this process need no proof of life."""
-
-    def stalled(self, wait: float) -> Sequence[Stalled]:
-        """Give up connections that waited too long."""
-        with self._lock:
-            now = self._clock()
-            late = [name for name in self._waiting if self._lines[name].due <= now]
-            given_up = [self._lines[name].give_up(name, now) for name in late]
-            self._waiting.difference_update(late)
-            self._forget(now)
-            return given_up
-
-    def clear(self) -> None:
-        """Forget all connections."""
-        with self._lock:
-            self._lines.clear()
-            self._waiting.clear()
-            self._ended.clear()
-
-    def _settle(self, connection: str, line: Line, now: float) -> None:
-        line.seen = now
-        if not line.early:
-            self._waiting.discard(connection)
-        if line.state is State.ENDED:
-            self._ended[connection] = now
-
-    def _forget(self, now: float) -> None:
-        # Ended in order, so the first that is too young ends the search.
-        while self._ended and now - next(iter(self._ended.values())) >= self.FORGET_SECONDS:
-            connection = next(iter(self._ended))
-            del self._ended[connection]
-            self._lines.pop(connection, None)
-        if now - self._looked >= self._expiry / 10:
-            self._looked = now
-            for connection in [name for name, line in self._lines.items() if now - line.seen >= self._expiry]:
-                if connection not in self._waiting:
-                    del self._lines[connection]

@@ -296,7 +296,7 @@ def test_collector_that_is_gone_collects_nothing(socket, seen):
 def test_slow_consumer_is_not_taken_for_a_dead_one(layer_of, settings, monkeypatch, transactional_db):
     """A turn is renewed while its consumer runs, however long that is."""
     settings.CHANNELS_ORDERING_TIMEOUT = 1.0
-    monkeypatch.setattr(ordering, "_keeper", ordering._Keeper())
+    monkeypatch.setattr(ordering, "_keeper", ordering.TurnKeeper(ordering._wait))
     entered, leave = threading.Event(), threading.Event()
 
     @enforce_ordering

@@ -4,6 +4,8 @@ The workers are logical: each may have begun one consumer, and hypothesis says w
 ends its consumer or dies next. What decides turns is the real thing, on a layer of its own.
 """
 
+import weakref
+
 import hypothesis
 import pytest
 from django.core.cache import caches
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from channels import names, ordering
 from channels.exceptions import ConsumeLater
+from channels.layers.local_turns import LocalTurns
 from channels.layers.redis import RedisChannelLayer
-from channels.layers.turns import Line, LocalTurns, Verdict
+from channels.layers.turns import Line, Verdict
 from channels.message import Message
 from channels.names import random_part
 from channels.session_stores import session_for_reply_channel
@@ -41,10 +44,12 @@ class World:
     Args:
         kind: ``local``, ``session``, or turns on a server, whose clock is real.
         frames: How many frames each connection sends.
+        has_hands: Whether workers run released messages themselves.
     """
 
-    def __init__(self, kind, frames):
+    def __init__(self, kind, frames, has_hands=False):
         self.clock = Clock()
+        self.hands = [ordering.collect_released() for _ in range(WORKERS)] if has_hands else None
         self.layer = make_layer(capacity=10_000)
         if kind == "local":
             self.layer.channel_layer.turns = LocalTurns(clock=self.clock)
@@ -92,35 +97,45 @@ class World:
             elif content.get("close") == 1013:
                 self.closed.add(name)
 
+    def use_hand_of(self, worker):
+        """Act as the thread of ``worker``, and return the messages it must run first."""
+        if self.hands is None:
+            return ()
+        ordering._local.hand = weakref.ref(self.hands[worker])
+        return self.hands[worker]
+
     def take(self, worker, choice):
         """Let a worker take a message and begin its consumer, if it is its turn."""
-        if worker in self.running or not self.on_the_way:
+        hand = self.use_hand_of(worker)
+        if worker in self.running or not (hand or self.on_the_way):
             return
-        channel, content = self.on_the_way.pop(choice % len(self.on_the_way))
+        channel, content = hand.popleft() if hand else self.on_the_way.pop(choice % len(self.on_the_way))
         connection = content["reply_channel"]
-        turn = ordering.take_turn(Message(content, channel, self.layer))
+        message = Message(content, channel, self.layer)
+        turn = ordering.take_turn(message)
         if turn is not None:
             others = [entry for entry in self.running.values() if entry[0] == connection]
             assert not others, f"{connection}: {content['order']} began beside {others}"
             session = session_for_reply_channel(connection)
             session["count"] = session.get("count", 0) + 1
-            self.running[worker] = (connection, content["order"], channel, content, session, turn)
+            self.running[worker] = (connection, content["order"], message, session, turn)
         self.collect()
 
     def end(self, worker, outcome):
         """Let a worker end its consumer: well, with an error, or asking for the message again."""
         if worker not in self.running:
             return
-        connection, order, channel, content, session, turn = self.running.pop(worker)
+        self.use_hand_of(worker)
+        connection, order, message, session, turn = self.running.pop(worker)
         session.save()
         self.counts[connection] += 1
         if outcome == "later" and self.retries < 20:
             self.retries += 1
-            self.on_the_way.append((channel, content))
-            turn.end(ConsumeLater())
+            self.on_the_way.append((message.channel.name, message.content))
+            turn.end(message, ConsumeLater())
         else:
-            self.ran[connection].append((order, channel))
-            turn.end(KeyError() if outcome == "error" else None)
+            self.ran[connection].append((order, message.channel.name))
+            turn.end(message, KeyError() if outcome == "error" else None)
             if order == 0:
                 self.on_the_way += self.waiting_for_connect.pop(connection)
         self.collect()
@@ -131,6 +146,12 @@ class World:
             connection, order, *_, turn = self.running.pop(worker)
             ordering._keeper.discard(turn)
             self.lost.add((connection, order))
+            for _, content in self.use_hand_of(worker):
+                self.lost.add((content["reply_channel"], content["order"]))
+            if self.hands is not None:
+                for turn in self.hands[worker].turns.values():
+                    ordering._keeper.discard(turn)
+                self.hands[worker] = ordering.collect_released()
 
     def lose(self, choice):
         """Lose a message on its way. The layer's loss is not the subject of the connect and the disconnect."""
@@ -148,12 +169,15 @@ class World:
 
     def pass_time(self, seconds):
         """Let time pass for everybody, the living proving that they live; then look who waited too long."""
-        for *_, turn in self.running.values():
+        turns = [turn for *_, turn in self.running.values()]
+        turns += [turn for hand in self.hands or () for turn in hand.turns.values()]
+        for turn in turns:
             turn.renew()
         self.clock.now += seconds
         self.is_harmed = self.is_harmed or self.clock.now >= 1000.0 + WAIT
-        for *_, turn in self.running.values():
+        for turn in turns:
             turn.renew()
+        self.use_hand_of(0)
         ordering._sweeps.pop(self.layer, None)
         ordering.check_overdue(self.layer)
         self.collect()
@@ -163,9 +187,10 @@ class World:
         for worker in list(self.running):
             self.end(worker, "well")
         for _ in range(4):
-            while self.on_the_way:
-                self.take(0, 0)
-                self.end(0, "well")
+            while self.on_the_way or any(self.hands or ()):
+                for worker in range(WORKERS):
+                    self.take(worker, 0)
+                    self.end(worker, "well")
             was_harmed = self.is_harmed
             self.pass_time(WAIT + 1)
             self.is_harmed = was_harmed or bool(self.lost)
@@ -187,7 +212,8 @@ class World:
     def check(self):
         """What ran is a beginning of the messages, in order and without gap, and then the disconnect.
 
-        Each found the session as the one before had left it. Nothing is missing unless the socket was closed for it, and only where something was lost.
+        Each found the session as the one before had left it. Nothing is missing unless the socket was closed for
+        it, and only where something was lost.
         """
         for connection, ran in self.ran.items():
             lost = {order for name, order in self.lost if name == connection}
@@ -229,10 +255,11 @@ HARMLESS = steps(SHORT_TIMES, INTERRUPTS)
 HARMFUL = steps(LONG_TIMES, INTERRUPTS, LOSSES, DEATHS)
 
 
-def live(kind, frames, plan):
+def live(kind, frames, plan, has_hands=False):
     """Let a world go through a plan and to its end, and check it."""
     caches["default"].clear()
-    world = World(kind, frames)
+    vars(ordering._local).pop("hand", None)
+    world = World(kind, frames, has_hands)
     for name, *arguments in plan:
         getattr(world, name)(*arguments)
     world.finish()
@@ -253,17 +280,17 @@ lived = hypothesis.settings(
 
 
 @lived
-@given(frames=FRAMES, plan=HARMLESS)
-def test_any_interleaving_keeps_the_order(kind, frames, plan):
+@given(frames=FRAMES, plan=HARMLESS, has_hands=st.booleans())
+def test_any_interleaving_keeps_the_order(kind, frames, plan, has_hands):
     """Where nothing is lost all messages run, in order, once; no socket is closed."""
-    live(kind, frames, plan)
+    live(kind, frames, plan, has_hands)
 
 
 @lived
-@given(frames=FRAMES, plan=HARMFUL)
-def test_losses_and_deaths_close_sockets_but_never_break_the_order(kind, frames, plan):
+@given(frames=FRAMES, plan=HARMFUL, has_hands=st.booleans())
+def test_losses_and_deaths_close_sockets_but_never_break_the_order(kind, frames, plan, has_hands):
     """What comes after a gap is dropped, the socket is closed, and its disconnect runs."""
-    live(kind, frames, plan)
+    live(kind, frames, plan, has_hands)
 
 
 @lived
@@ -286,10 +313,10 @@ def redis_turns(redis_url, settings):
 
 
 @hypothesis.settings(lived, max_examples=60)
-@given(frames=FRAMES, plan=steps(DUPLICATES))
-def test_any_interleaving_keeps_the_order_on_redis(redis_turns, frames, plan):
+@given(frames=FRAMES, plan=steps(DUPLICATES), has_hands=st.booleans())
+def test_any_interleaving_keeps_the_order_on_redis(redis_turns, frames, plan, has_hands):
     """The scripts decide as the lines of one process do, copies included."""
-    live(redis_turns, frames, plan)
+    live(redis_turns, frames, plan, has_hands)
 
 
 # The model must notice what it is there for
@@ -322,9 +349,9 @@ def stop_at_errors(monkeypatch):
     """Break the counter as 1.x did: a consumer that raises does not count."""
     end = ordering.TakenTurn.end
 
-    def broken(self, error):
+    def broken(self, message, error):
         if error is None:
-            end(self, error)
+            end(self, message, error)
         else:
             ordering._keeper.discard(self)
 

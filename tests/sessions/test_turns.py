@@ -3,8 +3,9 @@
 import pytest
 
 from channels.layers.inmemory import ChannelLayer
+from channels.layers.local_turns import LocalTurns
 from channels.layers.redis import RedisChannelLayer
-from channels.layers.turns import Early, LocalTurns, Verdict
+from channels.layers.turns import Early, Ended, NextStep, Verdict
 from channels.session_turns import SessionTurns
 
 WAIT = 10.0
@@ -114,18 +115,28 @@ def ask(turns, message, connection=A, limit=100):
     return verdict
 
 
-def end(turns, message, connection=A, advance=True):
-    """End a turn and return the orders of the messages whose turn has come."""
-    released = list(turns.end(connection, message, WAIT, advance))
+def end(turns, message, connection=A, next_step=NextStep.LET_GO):
+    """End a turn that is not passed on; return the orders of the messages whose turn has come."""
+    released, is_passed_on = turns.end(connection, message, WAIT, next_step)
+    assert not is_passed_on
     if isinstance(turns, SessionTurns):
         # It gives back all it kept; those that are still early are kept again when they are run.
-        order = message.order + advance
-        due = [early for at, early in enumerate(released) if early.order == order + at or early.is_last]
-        for early in released[len(due) :]:
-            expected = Verdict.HELD if early.order > order else Verdict.DROPPED
-            assert ask(turns, early, connection) is expected
+        order = message.order + (next_step is not NextStep.AGAIN)
+        due = []
+        for early in released:
+            if early.order == order + len(due) or early.is_last:
+                due.append(early)
+            else:
+                expected = Verdict.HELD if early.order > order else Verdict.DROPPED
+                assert ask(turns, early, connection) is expected
         released = due
     return [early.order for early in released]
+
+
+def ended(turns, connection, message, wait, next_step):
+    """End a turn; return the released messages and whether it was passed on."""
+    released, is_passed_on = turns.end(connection, message, wait, next_step)
+    return list(released), is_passed_on
 
 
 def run(turns, *messages, connection=A):
@@ -145,7 +156,7 @@ def test_early_message_is_kept_and_comes_back(turns):
     early = receive(1, bytes=b"\x00", nested={"a": [1, None]})
     assert ask(turns, connect()) is Verdict.RUN
     assert ask(turns, early) is Verdict.HELD
-    assert turns.end(A, connect(), WAIT) == [early]
+    assert turns.end(A, connect(), WAIT) == Ended([early])
     assert ask(turns, early) is Verdict.RUN
 
 
@@ -201,10 +212,50 @@ def test_duplicate_of_what_runs_is_dropped_when_it_has_run(turns):
 def test_message_that_comes_again_keeps_its_place(turns):
     """A turn that ends without advance is given again, and the next order still waits."""
     assert ask(turns, receive(1)) is Verdict.RUN
-    end(turns, receive(1), advance=False)
+    end(turns, receive(1), next_step=NextStep.AGAIN)
     assert ask(turns, receive(2)) is Verdict.HELD
     assert ask(turns, receive(1)) is Verdict.RUN
     assert end(turns, receive(1)) == [2]
+
+
+def test_turn_passes_on_to_a_message_in_hand(turns):
+    """No other worker can come between, and the end of the second turn releases what waits."""
+    run(turns, connect())
+    assert ask(turns, receive(1)) is Verdict.RUN
+    ask(turns, receive(3))
+    assert ended(turns, A, receive(1), WAIT, NextStep.RUN_IN_HAND) == ([], True)
+    assert ask(turns, receive(2)) is Verdict.HELD
+    assert end(turns, receive(2))[:1] == [3]
+
+
+def test_turn_passes_on_to_a_released_message(subject, turns):
+    """Only a worker that runs it at once asks for that."""
+    if isinstance(turns, SessionTurns):  # Records let go; the message asks for its turn when it is run.
+        return
+    assert ask(turns, receive(1)) is Verdict.RUN
+    for order in (2, 3, 5):
+        ask(turns, receive(order))
+    released, is_passed_on = turns.end(A, receive(1), WAIT, NextStep.RUN_RELEASED)
+    assert ([message.order for message in released], is_passed_on) == ([2, 3], True)
+    assert ask(turns, receive(2)) is Verdict.HELD
+    assert ended(turns, A, receive(2), WAIT, NextStep.RUN_IN_HAND) == ([], True)
+    assert end(turns, receive(3)) == []
+    assert ask(turns, receive(4)) is Verdict.RUN
+    assert end(turns, receive(4)) == [5]
+
+
+def test_nothing_to_pass_on_lets_go(turns):
+    """The next message is somewhere else, and so is its turn."""
+    assert ask(turns, receive(1)) is Verdict.RUN
+    assert ended(turns, A, receive(1), WAIT, NextStep.RUN_RELEASED) == ([], False)
+    assert ask(turns, receive(2)) is Verdict.RUN
+
+
+def test_last_message_passes_nothing_on(turns):
+    """The connection has ended."""
+    assert ask(turns, connect()) is Verdict.RUN
+    assert turns.end(A, connect(), WAIT, NextStep.RUN_IN_HAND).is_passed_on
+    assert ended(turns, A, disconnect(1), WAIT, NextStep.RUN_IN_HAND) == ([], False)
 
 
 def test_messages_after_the_last_are_dropped(turns):

@@ -10,13 +10,16 @@ from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.sending import Plan
-from channels.layers.turns import Early, Stalled, Taken, Verdict
+from channels.layers.turns import Early, Ended, NextStep, Stalled, Taken, Verdict
 
 MIN_LIFE_SECONDS = 86_400.0
 """A line lives at least this long without a message; a socket may be silent for hours."""
 
 FORGET_SECONDS = 60.0
 """How long an ended connection is remembered, so that a late message of it does not begin it anew."""
+
+LONG = 1024
+"""Frames of more characters or bytes are sent only if they must be kept."""
 
 GIVE_UP_AT_ONCE = 100
 """Lines given up in one round, of each shard."""
@@ -36,7 +39,12 @@ class RedisTurns:
     needs_renewal = True
 
     def __init__(
-        self, run: Callable[[Plan[Any]], Any], prefix: str, ring: Ring, codec: Codec, group_expiry: float
+        self,
+        run: Callable[[Plan[Any]], Any],
+        prefix: str,
+        ring: Ring,
+        codec: Codec,
+        group_expiry: float,
     ) -> None:
         self._run = run
         self._prefix = prefix
@@ -49,10 +57,10 @@ class RedisTurns:
         taken: Taken = self._run(self._take(connection, message, wait, limit))
         return taken
 
-    def end(self, connection: str, message: Early, wait: float, advance: bool = True) -> Sequence[Early]:
-        """End a turn and return the kept messages to run next."""
-        released: Sequence[Early] = self._run(self._end(connection, message, wait, advance))
-        return released
+    def end(self, connection: str, message: Early, wait: float, next_step: NextStep = NextStep.LET_GO) -> Ended:
+        """End a turn."""
+        ended: Ended = self._run(self._end(connection, message, wait, next_step))
+        return ended
 
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""
@@ -68,8 +76,9 @@ class RedisTurns:
     def _take(self, connection: str, message: Early, wait: float, limit: int) -> Plan[Taken]:
         shard, keys = self._place(connection)
         arguments = (connection, message.order, int(message.is_last), round(wait * 1000), self._life_ms)
-        # Most messages come in order, so the first question does not carry the message.
-        replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, b""))]}
+        # Most messages come in order and need not be kept, so long ones stay here until we know.
+        encoded = b"" if _is_long(message) else self._encode(message)
+        replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, encoded))]}
         answer = replies[shard][0]
         if answer == b"early":
             replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, self._encode(message)))]}
@@ -81,12 +90,14 @@ class RedisTurns:
         replies = yield {shard: [self._give_up_call(connection, keys, at_once=True)]}
         return Taken(Verdict.FULL, self._read_stalled(connection, replies[shard][0]).released)
 
-    def _end(self, connection: str, message: Early, wait: float, advance: bool) -> Plan[Sequence[Early]]:
+    def _end(self, connection: str, message: Early, wait: float, next_step: NextStep) -> Plan[Ended]:
+        """End a turn, in one step."""
         shard, keys = self._place(connection)
         arguments = (connection, message.order, int(message.is_last), round(wait * 1000), self._life_ms)
-        tail = (int(advance), round(FORGET_SECONDS * 1000))
+        tail = (next_step.value, round(FORGET_SECONDS * 1000))
         replies = yield {shard: [scripts.call(scripts.TURN_END, keys, (*arguments, *tail))]}
-        return [self._decode(blob) for blob in replies[shard][0]]
+        is_passed_on, *blobs = replies[shard][0]
+        return Ended([self._decode(blob) for blob in blobs], bool(is_passed_on))
 
     def _renew(self, connection: str, message: Early, wait: float) -> Plan[None]:
         shard, keys = self._place(connection)
@@ -142,3 +153,7 @@ class RedisTurns:
     def _decode(self, blob: bytes) -> Early:
         kept = self._codec.decode(blob[0], memoryview(blob)[2:])
         return Early(kept["channel"], kept["content"])
+
+
+def _is_long(message: Early) -> bool:
+    return any(len(message.content.get(key) or "") > LONG for key in ("text", "bytes"))

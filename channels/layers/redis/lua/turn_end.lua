@@ -2,23 +2,37 @@
 --
 -- KEYS     as for turn_take.lua
 -- ARGV     1 connection   2 order   3 1 if it is the last message   4 ms a line waits   5 ms a line lives
---          6 1 to go on to the next order, 0 if the same one comes again   7 ms an ended line is remembered
--- returns  the messages to run next
+--          6 what follows: again (the same order), let_go (the next), run_released (the next, at once if it is
+--            returned), run_in_hand (the next, at once)   7 ms an ended line is remembered
+-- returns  1 if the next message has the turn already, else 0; then the kept messages to run next
 local line = redis.call('HMGET', KEYS[1], 'next', 'running', 'state', 'early')
 local order, state, early = tonumber(ARGV[2]), line[3], tonumber(line[4]) or 0
-if line[2] ~= '1' or tonumber(line[1]) ~= order then return {} end
+if line[2] ~= '1' or tonumber(line[1]) ~= order then return {0} end
+local step = ARGV[6]
 
-if ARGV[6] == '1' and ARGV[3] == '1' then
+if step ~= 'again' and ARGV[3] == '1' then
     redis.call('DEL', KEYS[1])
     redis.call('HSET', KEYS[1], 'state', 'ended')
     redis.call('PEXPIRE', KEYS[1], ARGV[7])
     redis.call('ZREM', KEYS[2], ARGV[1])
-    return {}
+    return {0}
 end
 
-local next = order + tonumber(ARGV[6])
-redis.call('HSET', KEYS[1], 'next', next, 'running', 0)
+local function wait_until_due()
+    local time = redis.call('TIME')
+    local due = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
+    redis.call('HSET', KEYS[1], 'due', due)
+    if early > 0 then redis.call('ZADD', KEYS[2], due, ARGV[1]) end
+end
+
+local next = step == 'again' and order or order + 1
+redis.call('HSET', KEYS[1], 'next', next)
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
+if step == 'run_in_hand' and state ~= 'broken' then
+    wait_until_due()
+    return {1}
+end
+
 local released, waited = {}, early > 0
 if waited then
     if state == 'broken' then
@@ -42,13 +56,13 @@ if waited then
     end
     redis.call('HSET', KEYS[1], 'early', early)
 end
-if early > 0 then
-    local time = redis.call('TIME')
-    local due = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
-    redis.call('HSET', KEYS[1], 'due', due)
-    redis.call('ZADD', KEYS[2], due, ARGV[1])
+local passed_on = step == 'run_released' and state ~= 'broken' and #released > 0
+redis.call('HSET', KEYS[1], 'running', passed_on and 1 or 0)
+if waited and early == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) end
+if passed_on or early > 0 then
+    wait_until_due()
 else
     redis.call('HDEL', KEYS[1], 'due')
-    if waited then redis.call('ZREM', KEYS[2], ARGV[1]) end
 end
+table.insert(released, 1, passed_on and 1 or 0)
 return released

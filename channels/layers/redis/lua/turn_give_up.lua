@@ -41,4 +41,6 @@ else
     redis.call('HDEL', KEYS[1], 'due')
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return {missing, dropped, unpack(released)}
+table.insert(released, 1, missing)
+table.insert(released, 2, dropped)
+return released
