@@ -1,6 +1,5 @@
-"""The connections of threads: each thread has its own to each shard, opened when needed."""
+"""What threads do over their connections: each thread has its own to each shard (``threadlink``)."""
 
-import os
 import selectors
 import threading
 import time
@@ -9,163 +8,14 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
-from redis.exceptions import ResponseError
-
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
-from channels.layers.redis import scripts
 from channels.layers.redis.receiving import Reader, Spare, must_look_first, shuffled, take_command, unblock
 from channels.layers.redis.sending import Plan, Step
-from channels.layers.redis.shards import FOREIGN_ERRORS, HANDSHAKE, Facts, Shard, forgotten, read_handshake
+from channels.layers.redis.shards import Facts, Shard
+from channels.layers.redis.threadlink import Link
 
 T = TypeVar("T")
-
-IDLE_SECONDS = 1.0
-"""A connection unused for longer is looked at before it is used: the server may have gone meanwhile."""
-
-
-class Link:
-    """One thread's connection to one shard.
-
-    Any error closes it, because an answer may still be under way; the next use opens it again.
-    """
-
-    def __init__(self, shard: Shard) -> None:
-        self.shard = shard
-        self._connection: Any = None
-        self._facts: Facts | None = None
-        self._last_used = 0.0
-        self._unsent: list[bytes] = []
-        self._awaited = 0
-        self._pid = os.getpid()
-
-    def facts(self) -> Facts:
-        """Return what is known of the server; opens the connection.
-
-        Raises:
-            LayerUnavailable: The server cannot be reached.
-            UnsupportedRedis: The server cannot be used.
-        """
-        if self._connection and not self._awaited and time.monotonic() - self._last_used > IDLE_SECONDS:
-            self._close_if_stale()
-        if self._connection is None or self._facts is None:
-            self._open()
-        assert self._facts is not None
-        return self._facts
-
-    def exchange(self, commands: Sequence[bytes]) -> list[Any]:
-        """Send ``commands`` in one write and return their answers.
-
-        Raises:
-            LayerUnavailable: The server was lost, or failed at one of them.
-        """
-        self.write(commands)
-        return self.read(commands)
-
-    def post(self, commands: Sequence[bytes]) -> None:
-        """Keep ``commands`` for the next write; their answers come before those of later ones."""
-        self.facts()
-        self._unsent += commands
-
-    def write(self, commands: Sequence[bytes] = ()) -> None:
-        """Send what was posted, and ``commands``; the answers are then to be read."""
-        self.facts()
-        commands = [*self._unsent, *commands]
-        if not commands:
-            return
-        try:
-            self._connection.send_packed_command((b"".join(commands),), check_health=False)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._unsent = []
-        self._awaited += len(commands)
-
-    def read(self, commands: Sequence[bytes]) -> list[Any]:
-        """Return the answers to ``commands``, which were written before."""
-        return self.mend(commands, self.read_as_is(len(commands)))
-
-    def read_as_is(self, count: int) -> list[Any]:
-        """Return the next ``count`` answers; a script that the server has forgotten is still to be mended.
-
-        Raises:
-            LayerUnavailable: The connection was lost since the commands were written.
-        """
-        if self._connection is None or self._awaited < count:
-            raise self.shard.unavailable(ConnectionError("the connection was lost before the answer came"))
-        try:
-            replies = [self._read_one() for _ in range(count)]
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._awaited -= count
-        self._last_used = time.monotonic()
-        return replies
-
-    def mend(self, commands: Sequence[bytes], replies: list[Any]) -> list[Any]:
-        """Return ``replies`` with those of forgotten scripts replaced; no other answers may be under way."""
-        if lost := forgotten(replies):
-            again = [*scripts.LOAD_ALL, *(commands[position] for position in lost)]
-            self.write(again)
-            fresh = self.read_as_is(len(again))[len(scripts.LOAD_ALL) :]
-            for position, reply in zip(lost, fresh, strict=True):
-                replies[position] = reply
-        self.shard.check(replies)
-        return replies
-
-    def fileno(self) -> int:
-        """Return the file descriptor of the open connection, to wait for its answer."""
-        number: int = self._connection._sock.fileno()
-        return number
-
-    def close(self) -> None:
-        """Close the connection."""
-        connection, self._connection, self._facts = self._connection, None, None
-        self._awaited = 0
-        if connection is not None:
-            connection.disconnect()
-
-    def _open(self) -> None:
-        self.close()
-        connection = self._connection = self.shard.open()
-        try:
-            connection.connect()
-            started = time.time()
-            connection.send_packed_command((b"".join(HANDSHAKE),), check_health=False)
-            replies = [self._read_one() for _ in HANDSHAKE]
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._last_used = time.monotonic()
-        try:
-            self._facts = read_handshake(replies, (started + time.time()) * 500)
-        except BaseException:
-            self.close()
-            raise
-
-    def _read_one(self) -> Any:
-        try:
-            return self._connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            return error
-
-    def _close_if_stale(self) -> None:
-        try:
-            is_stale = self._connection.can_read(0)  # Nothing was asked, so what can be read is the end.
-        except FOREIGN_ERRORS:
-            is_stale = True
-        if is_stale:
-            self.close()
-
-    def _fail(self, error: BaseException) -> None:
-        self.close()
-        self._unsent = []
-        if isinstance(error, FOREIGN_ERRORS):
-            raise self.shard.unavailable(error) from error
-
-    def __del__(self) -> None:
-        if self._pid == os.getpid():
-            self.close()
 
 
 class _Posted(NamedTuple):
@@ -174,6 +24,15 @@ class _Posted(NamedTuple):
     plan: Plan[Any]
     step: Step
     settle: Callable[[Any], None]
+
+
+class _Mine(threading.local):
+    """What belongs to one thread: its links, what it posted, and which shards that still has to be written to."""
+
+    def __init__(self) -> None:
+        self.links: dict[tuple[int, str], Link] = {}
+        self.posted: list[_Posted] = []
+        self.unwritten: set[int] = set()
 
 
 class Links:
@@ -189,7 +48,7 @@ class Links:
         self._shards = shards
         self._reader = reader
         self._spare = spare
-        self._local = threading.local()
+        self._mine = _Mine()
         self._lock = threading.Lock()
         self._all: WeakSet[Link] = WeakSet()
 
@@ -220,28 +79,29 @@ class Links:
                 self._link(shard).post(commands)
         except StopIteration as end:
             settle(end.value)
-        except Exception as error:
+        except LayerUnavailable as error:
             settle(error)
         else:
-            self._posted.append(_Posted(plan, step, settle))
+            self._mine.posted.append(_Posted(plan, step, settle))
+            self._mine.unwritten.update(step)
 
     def push(self) -> None:
         """Write what the calling thread posted, without waiting for the answers."""
-        for posted in self._posted:
-            for shard in posted.step:
-                with suppress(LayerUnavailable):  # Whoever reads the answer is told.
-                    self._link(shard).write()
+        unwritten = self._mine.unwritten
+        while unwritten:
+            with suppress(LayerUnavailable):  # Whoever reads the answer is told.
+                self._link(unwritten.pop()).write()
 
     def settle(self) -> None:
         """Write what the calling thread posted, wait for the answers and hand them out."""
-        if self._posted:
+        if self._mine.posted:
             self.push()
             self._hand_out(self._read_posted())
 
     def _read_posted(self) -> list[tuple[_Posted, Any]]:
         """Read the answers to all that was posted and written; nothing may be written before they are handed out."""
         read: list[tuple[_Posted, Any]] = []
-        posted, self._local.posted = self._posted, []
+        posted, self._mine.posted = self._mine.posted, []
         for one in posted:
             try:
                 replies: Any = {shard: self._link(shard).read_as_is(len(part)) for shard, part in one.step.items()}
@@ -261,13 +121,6 @@ class Links:
             except LayerUnavailable as error:
                 result = error
             one.settle(result)
-
-    @property
-    def _posted(self) -> list[_Posted]:
-        if not hasattr(self._local, "posted"):
-            self._local.posted = []
-        posted: list[_Posted] = self._local.posted
-        return posted
 
     def take(self, wanted: Mapping[int, Sequence[str]], limit: int, timeout: float) -> list[Delivery]:
         """Take up to ``limit`` messages of one queue, waiting up to ``timeout`` seconds for the first.
@@ -333,6 +186,7 @@ class Links:
         posted: list[tuple[_Posted, Any]] = []
         try:
             link.write([command])
+            self._mine.unwritten.clear()
             posted = self._read_posted()
             reply = link.read([command])[0]
         finally:
@@ -360,9 +214,7 @@ class Links:
 
     def _link(self, index: int, kind: str = "first") -> Link:
         """Return a link of the calling thread; the second is for use while the first one waits."""
-        links: dict[tuple[int, str], Link] | None = getattr(self._local, "links", None)
-        if links is None:
-            links = self._local.links = {}
+        links = self._mine.links
         link = links.get((index, kind))
         if link is None:
             link = links[index, kind] = Link(self._shards[index])
@@ -371,7 +223,7 @@ class Links:
         return link
 
     def _close_mine(self) -> None:
-        for link in getattr(self._local, "links", {}).values():
+        for link in self._mine.links.values():
             link.close()
 
     def close(self) -> None:

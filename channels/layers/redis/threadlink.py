@@ -1,0 +1,158 @@
+"""One thread's connection to one shard: commands out, answers in, in order. What they mean is not known here."""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from channels.layers.redis import scripts
+from channels.layers.redis.shards import FOREIGN_ERRORS, HANDSHAKE, Facts, Shard, forgotten, read_handshake
+
+IDLE_SECONDS = 1.0
+"""A connection unused for longer is looked at before it is used: the server may have gone meanwhile."""
+
+
+class Link:
+    """One thread's connection to one shard.
+
+    Any error closes it, because an answer may still be under way; the next use opens it again.
+    """
+
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
+        self._connection: Any = None
+        self._facts: Facts | None = None
+        self._last_used = 0.0
+        self._unsent: list[bytes] = []
+        self._awaited = 0
+        self._pid = os.getpid()
+
+    def facts(self) -> Facts:
+        """Return what is known of the server; opens the connection.
+
+        Raises:
+            LayerUnavailable: The server cannot be reached.
+            UnsupportedRedis: The server cannot be used.
+        """
+        if self._connection and not self._awaited and time.monotonic() - self._last_used > IDLE_SECONDS:
+            self._close_if_stale()
+        if self._connection is None or self._facts is None:
+            self._open()
+        assert self._facts is not None
+        return self._facts
+
+    def exchange(self, commands: Sequence[bytes]) -> list[Any]:
+        """Send ``commands`` in one write and return their answers.
+
+        Raises:
+            LayerUnavailable: The server was lost, or failed at one of them.
+        """
+        self.write(commands)
+        return self.read(commands)
+
+    def post(self, commands: Sequence[bytes]) -> None:
+        """Keep ``commands`` for the next write; their answers come before those of later ones."""
+        self.facts()
+        self._unsent += commands
+
+    def write(self, commands: Sequence[bytes] = ()) -> None:
+        """Send what was posted, and ``commands``; the answers are then to be read."""
+        self.facts()
+        commands = [*self._unsent, *commands]
+        if not commands:
+            return
+        try:
+            self._connection.send_packed_command((b"".join(commands),), check_health=False)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._unsent = []
+        self._awaited += len(commands)
+
+    def read(self, commands: Sequence[bytes]) -> list[Any]:
+        """Return the answers to ``commands``, which were written before."""
+        return self.mend(commands, self.read_as_is(len(commands)))
+
+    def read_as_is(self, count: int) -> list[Any]:
+        """Return the next ``count`` answers; a script that the server has forgotten is still to be mended.
+
+        Raises:
+            LayerUnavailable: The connection was lost since the commands were written.
+        """
+        if self._connection is None or self._awaited < count:
+            raise self.shard.unavailable(ConnectionError("the connection was lost before the answer came"))
+        try:
+            replies = [self._read_one() for _ in range(count)]
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._awaited -= count
+        self._last_used = time.monotonic()
+        return replies
+
+    def mend(self, commands: Sequence[bytes], replies: list[Any]) -> list[Any]:
+        """Return ``replies`` with those of forgotten scripts replaced; no other answers may be under way."""
+        if lost := forgotten(replies):
+            again = [*scripts.LOAD_ALL, *(commands[position] for position in lost)]
+            self.write(again)
+            fresh = self.read_as_is(len(again))[len(scripts.LOAD_ALL) :]
+            for position, reply in zip(lost, fresh, strict=True):
+                replies[position] = reply
+        self.shard.check(replies)
+        return replies
+
+    def fileno(self) -> int:
+        """Return the file descriptor of the open connection, to wait for its answer."""
+        number: int = self._connection._sock.fileno()
+        return number
+
+    def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection, self._facts = self._connection, None, None
+        self._awaited = 0
+        if connection is not None:
+            connection.disconnect()
+
+    def _open(self) -> None:
+        self.close()
+        connection = self._connection = self.shard.open()
+        try:
+            connection.connect()
+            started = time.time()
+            connection.send_packed_command((b"".join(HANDSHAKE),), check_health=False)
+            replies = [self._read_one() for _ in HANDSHAKE]
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._last_used = time.monotonic()
+        try:
+            self._facts = read_handshake(replies, (started + time.time()) * 500)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_one(self) -> Any:
+        try:
+            return self._connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return error
+
+    def _close_if_stale(self) -> None:
+        try:
+            is_stale = self._connection.can_read(0)  # Nothing was asked, so what can be read is the end.
+        except FOREIGN_ERRORS:
+            is_stale = True
+        if is_stale:
+            self.close()
+
+    def _fail(self, error: BaseException) -> None:
+        self.close()
+        self._unsent = []
+        if isinstance(error, FOREIGN_ERRORS):
+            raise self.shard.unavailable(error) from error
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            self.close()

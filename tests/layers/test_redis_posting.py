@@ -1,0 +1,217 @@
+"""Sends that leave with the next call: one write for a flush and the receive after it, and nothing lost on the way."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from channels import Channel, Group, route
+from channels.exceptions import ChannelFull, LayerUnavailable
+from channels.layers.base import Outgoing
+from channels.layers.redis import RedisChannelLayer
+from channels.pending import pending_message_store
+from channels.registry import ChannelLayerWrapper
+from channels.worker import Worker
+from tests.support.redis import RedisServer
+
+
+@pytest.fixture(params=["newest", "oldest"])
+def server(request: pytest.FixtureRequest) -> RedisServer:
+    """An empty Redis, of the newest and of the oldest version."""
+    fixture = "redis_server" if request.param == "newest" else "old_redis_server"
+    server: RedisServer = request.getfixturevalue(fixture)
+    return server
+
+
+@pytest.fixture
+def layer(server: RedisServer) -> Iterator[RedisChannelLayer]:
+    """A layer on it."""
+    layer = RedisChannelLayer(hosts=[server.url], channel_capacity={"small": 1})
+    yield layer
+    layer.close()
+
+
+def outgoing(*numbers: int, channel: str = "c") -> list[Outgoing]:
+    """Return a batch of numbered messages."""
+    return [Outgoing(channel, {"n": number}) for number in numbers]
+
+
+def numbers(layer: RedisChannelLayer, channel: str = "c") -> list[int]:
+    """Return the numbers that wait on ``channel``."""
+    found = []
+    while deliveries := layer.receive_batch([channel], limit=100):
+        found += [delivery.content["n"] for delivery in deliveries]
+    return found
+
+
+class Writes:
+    """Counts the writes to sockets of redis-py's connections."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from redis.connection import AbstractConnection
+
+        self.count = 0
+        original = AbstractConnection.send_packed_command
+
+        def counted(connection: Any, *args: Any, **kwargs: Any) -> Any:
+            self.count += 1
+            return original(connection, *args, **kwargs)
+
+        monkeypatch.setattr(AbstractConnection, "send_packed_command", counted)
+
+
+def test_posted_messages_arrive_in_order_with_the_next_call(layer: RedisChannelLayer) -> None:
+    """Several batches, then a receive of another channel."""
+    outcomes: list[Any] = []
+    layer.post_batch(outgoing(1, 2), outcomes.extend)
+    layer.post_batch(outgoing(3), outcomes.extend)
+    layer.receive_batch(["other"], timeout=0.01)
+    assert outcomes == [None, None, None]
+    assert numbers(layer) == [1, 2, 3]
+
+
+def test_flush_and_receive_are_one_write(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch with a group in it, and the receive that waits after it."""
+    layer = RedisChannelLayer(hosts=[redis_server.url])
+    layer.group_add("g", "p!1")
+    layer.send("c", {"n": 0})
+    writes = Writes(monkeypatch)
+    layer.post_batch([*outgoing(1), Outgoing("g", {"n": 2}, to_group=True)], lambda outcomes: None)
+    assert layer.receive_batch(["c"], limit=1, timeout=1)[0].content == {"n": 0}
+    assert writes.count == 1
+    layer.close()
+
+
+def test_push_sends_without_waiting(layer: RedisChannelLayer, server: RedisServer) -> None:
+    """Another process can have the messages before the outcomes are read."""
+    outcomes: list[Any] = []
+    layer.post_batch(outgoing(1), outcomes.extend)
+    layer.push()
+    other = RedisChannelLayer(hosts=[server.url])
+    assert other.receive_batch(["c"], timeout=5)[0].content == {"n": 1}
+    other.close()
+    assert outcomes == []
+    layer.push(wait=True)
+    assert outcomes == [None]
+
+
+def test_refusals_reach_who_posted(layer: RedisChannelLayer) -> None:
+    """Each item gets its own outcome, what could not be encoded included."""
+    outcomes: list[Any] = []
+    layer.post_batch([*outgoing(1, 2, channel="small"), Outgoing("not a name", {})], outcomes.extend)
+    layer.push(wait=True)
+    assert outcomes[0] is None
+    assert isinstance(outcomes[1], ChannelFull)
+    assert isinstance(outcomes[2], TypeError)
+
+
+def test_other_calls_settle_what_was_posted_before_them(layer: RedisChannelLayer) -> None:
+    """A send after a post arrives after it."""
+    outcomes: list[Any] = []
+    layer.post_batch(outgoing(1), outcomes.extend)
+    layer.send("c", {"n": 2})
+    assert outcomes == [None]
+    assert numbers(layer) == [1, 2]
+
+
+def test_forgotten_scripts_are_loaded_again(redis_server: RedisServer) -> None:
+    """Also when a receive is already waiting behind the posted batch."""
+    layer = RedisChannelLayer(hosts=[redis_server.url])
+    layer.send("c", {"n": 0})
+    with redis_server.client() as client:
+        client.script_flush()
+    outcomes: list[Any] = []
+    layer.post_batch(outgoing(1), outcomes.extend)
+    assert layer.receive_batch(["c"], timeout=1)[0].content == {"n": 0}
+    assert outcomes == [None]
+    assert numbers(layer) == [1]
+    layer.close()
+
+
+def test_lost_connection_is_the_outcome_of_what_was_posted(own_redis: RedisServer) -> None:
+    """The receive fails too, and the next call after the server's return works."""
+    layer = RedisChannelLayer(hosts=[own_redis.url])
+    layer.send("other", {})
+    outcomes: list[Any] = []
+    layer.post_batch(outgoing(1), outcomes.extend)
+    own_redis.stop()
+    with pytest.raises(LayerUnavailable):
+        layer.receive_batch(["c"], timeout=1)
+    assert [type(outcome) for outcome in outcomes] == [LayerUnavailable]
+    own_redis.start()
+    layer.post_batch(outgoing(2), outcomes.extend)
+    layer.push(wait=True)
+    assert outcomes[1] is None
+    assert numbers(layer) == [2]
+    layer.close()
+
+
+def test_connection_lost_after_the_push_is_the_outcome(own_redis: RedisServer) -> None:
+    """The answers never come; nobody waits for them for ever."""
+    layer = RedisChannelLayer(hosts=[own_redis.url])
+    outcomes: list[Any] = []
+    layer.send("other", {})
+    layer.post_batch(outgoing(1), outcomes.extend)
+    own_redis.stop()
+    layer.push()
+    layer.push(wait=True)
+    assert [type(outcome) for outcome in outcomes] == [LayerUnavailable]
+    layer.close()
+
+
+@pytest.fixture
+def retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full channels are tried again quickly."""
+    monkeypatch.setattr(pending_message_store, "retry_interval", 0.01)
+
+
+@pytest.mark.usefixtures("retries")
+def test_worker_retries_a_full_channel_and_keeps_the_order(layer: RedisChannelLayer) -> None:
+    """What a consumer sent to a full channel arrives when there is room, before what it sent later."""
+    wrapper = ChannelLayerWrapper(layer, "default", [])
+    done = threading.Event()
+
+    def fills(message: Any) -> None:
+        for number in (1, 2, 3):
+            Channel("small", channel_layer=wrapper).send({"n": number})
+
+    def ends(message: Any) -> None:
+        done.set()
+
+    wrapper.router.add_route(route("fills", fills))
+    wrapper.router.add_route(route("ends", ends))
+    worker = Worker(wrapper, signal_handlers=False)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    wrapper.send("fills", {})
+    found = [layer.receive_batch(["small"], timeout=5)[0].content["n"] for _ in range(3)]
+    wrapper.send("ends", {})
+    assert done.wait(10)
+    worker.termed = True
+    thread.join(10)
+    assert found == [1, 2, 3]
+
+
+def test_worker_sends_before_a_slow_consumer_runs(layer: RedisChannelLayer) -> None:
+    """Messages taken together: the first one's replies do not wait for the second one's end."""
+    wrapper = ChannelLayerWrapper(layer, "default", [])
+    release = threading.Event()
+
+    def answers(message: Any) -> None:
+        Group("g", channel_layer=wrapper).add("out")
+        Channel("out", channel_layer=wrapper).send({"n": message["n"]})
+        if message["n"] == 2:
+            release.wait(10)
+
+    wrapper.router.add_route(route("c", answers))
+    worker = Worker(wrapper, signal_handlers=False)
+    worker._average = 1e-6  # As after many fast ones: both are taken together.
+    layer.send_batch(outgoing(1, 2))
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    assert layer.receive_batch(["out"], timeout=5)[0].content == {"n": 1}
+    release.set()
+    assert layer.receive_batch(["out"], timeout=5)[0].content == {"n": 2}
+    worker.termed = True
+    thread.join(10)
