@@ -245,7 +245,7 @@ def test_waiting_on_two_shards_is_ended_by_either(
     make_layer: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A receiver waits on all shards at once, so a message on any of them wakes it at once, however long it waited."""
-    monkeypatch.setattr("channels.layers.redis.links.IDLE_SECONDS", 0)
+    monkeypatch.setattr("channels.layers.redis.threadlink.IDLE_SECONDS", 0)
     layer = make_layer(hosts=[redis_url, f"{redis_url}?db=1"])
     queues = {layer._ring.shard_of(name): name for name in (f"test.{number}!" for number in range(50))}
     for shard in (0, 1, 1, 0):

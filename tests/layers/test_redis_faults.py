@@ -81,7 +81,7 @@ def test_restart_while_idle_goes_unnoticed(
     own_redis: RedisServer, own_layer: RedisChannelLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that was idle is looked at before it is used, so nothing fails."""
-    monkeypatch.setattr("channels.layers.redis.links.IDLE_SECONDS", 0)
+    monkeypatch.setattr("channels.layers.redis.threadlink.IDLE_SECONDS", 0)
     own_layer.send("test", {"n": 1})
     own_redis.stop()
     own_redis.start()
