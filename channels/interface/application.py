@@ -15,6 +15,7 @@ from typing import Any
 from channels import counters
 from channels.interface.connections import Services
 from channels.interface.farewells import Farewells
+from channels.interface.foreign import make_asynchronous
 from channels.interface.limits import Limits
 from channels.interface.replies import ReplyRouter
 from channels.interface.requests import HttpConnection
@@ -35,7 +36,7 @@ class ChannelsApplication:
     Runs on asyncio; one object serves any number of event loops.
 
     Args:
-        layer: A channel layer with the ``async`` extension.
+        layer: A channel layer. One without the ``a``-methods of ours works, in threads and more slowly.
         limits: Durations and sizes.
         action_logger: Called for each thing an operator may want to see: ``("http", "complete", details)`` with
             path, status, method, client, time_taken (seconds) and size (bytes of body), and ``("websocket",
@@ -44,6 +45,7 @@ class ChannelsApplication:
     """
 
     def __init__(self, layer: Any, limits: Limits | None = None, action_logger: ActionLogger | None = None) -> None:
+        layer = make_asynchronous(layer)
         limits = limits or Limits()
         if not limits.websocket_timeout:
             # Memberships of groups end then, and a socket that outlives them would fall silent.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from channels import counters
-from channels.exceptions import LayerUnavailable
+from channels.exceptions import ChannelFull, LayerUnavailable
 from channels.interface.application import ChannelsApplication, Limits
 from channels.layers.inmemory import ChannelLayer
 from tests.support.asgi import FakeConsumer, FakeServer, eventually, in_loop
@@ -599,6 +599,50 @@ def test_connections_left_by_a_server_without_a_word_get_their_disconnect() -> N
         task.cancel()
     loop.run_until_complete(app.close())
     loop.close()
+
+
+class LayerOf1x:
+    """What a layer of others for Channels 1.x has, and nothing more."""
+
+    class ChannelFull(Exception):
+        """Its own."""
+
+    def __init__(self) -> None:
+        self.layer = ChannelLayer(capacity=2)
+
+    def send(self, channel: str, message: dict[str, Any]) -> None:
+        try:
+            self.layer.send(channel, message)
+        except ChannelFull:
+            raise self.ChannelFull from None
+
+    def receive(self, channels: list[str], block: bool = False) -> Any:
+        return self.layer.receive(channels, block=False)
+
+
+@in_loop
+async def test_layer_of_others_is_served() -> None:
+    """Without a word about event loops."""
+    layer = LayerOf1x()
+    app = ChannelsApplication(layer)
+    consumer = FakeConsumer(layer.layer)
+    server, channel = await accepted(app, consumer)
+    server.put(type="websocket.receive", text="x")
+    assert (await consumer.take("websocket.receive"))["text"] == "x"
+    layer.send(channel, {"text": "y", "close": True})
+    assert [event["type"] for event in await server.end()] == ["websocket.send", "websocket.close"]
+    await app.close()
+
+
+@in_loop
+async def test_full_channel_of_a_layer_of_others_is_understood() -> None:
+    """Its exception is its own."""
+    layer = LayerOf1x()
+    app = ChannelsApplication(layer)
+    for _ in range(2):
+        layer.send("http.request", {})
+    assert (await request(app).end())[0]["status"] == 503
+    await app.close()
 
 
 @in_loop
