@@ -1,7 +1,8 @@
 """From ``CHANNEL_LAYERS`` to layers: built on first use, one per alias and process, shared by all threads."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -65,6 +66,23 @@ class ChannelLayerWrapper:
             if self._router is None:
                 self._router = Router(self.routing)
             return self._router
+
+    @contextmanager
+    def rerouted(self, routing: Any) -> Iterator[None]:
+        """Route the messages of this layer by another routing for the length of a ``with`` block.
+
+        Raises:
+            ImproperlyConfigured: It is not a routing, or cannot be imported.
+        """
+        router = Router(routing)
+        with self._router_lock:
+            old = self.routing, self._router
+            self.routing, self._router = routing, router
+        try:
+            yield
+        finally:
+            with self._router_lock:
+                self.routing, self._router = old
 
     def local_only(self) -> bool:
         """Return whether the layer reaches this process only. Subclasses of such a layer say so themselves."""

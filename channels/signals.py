@@ -21,8 +21,10 @@ worker_process_ready = Signal()
 """Sent once in each worker process, before ``worker_ready``; the sender is the worker."""
 
 
-def _release_connections(**kwargs: object) -> None:
-    close_old_connections()
+def _release_connections(sender: object = None, **kwargs: object) -> None:
+    # A test client says that the connections are those of a test, whose transaction is open in them.
+    if not getattr(sender, "keeps_connections", False):
+        close_old_connections()
 
 
 consumer_finished.connect(_release_connections, dispatch_uid="channels.release_connections")
