@@ -1,23 +1,18 @@
 """How a message looks inside Redis. The layout of an entry is told at the head of ``lua/send.lua``.
 
-Content is encoded with msgpack, so bytes and text stay apart. Nothing here talks to a server.
+Nothing here talks to a server.
 """
 
 import struct
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgpack
-
-from channels.exceptions import MessageTooLarge
+from channels.layers import encoding
 from channels.types import Content
 
 VERSION = 1
 VIA_GROUP = 1
 ENCRYPTED = 2
-
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Largest encoded content that is sent. The message format asks for 1 MB at least."""
 
 _HEADER = struct.Struct(">BBQI")
 _LENGTH = struct.Struct(">I")
@@ -70,19 +65,10 @@ class Codec:
         """Return ``content`` encoded.
 
         Raises:
-            MessageTooLarge: It is longer than ``MAX_MESSAGE_BYTES``.
+            MessageTooLarge: It is longer than ``encoding.MAX_MESSAGE_BYTES``.
             TypeError: It holds something that is not text, bytes, a number, a list, a dict, a bool or None.
         """
-        try:
-            payload: bytes = msgpack.packb(content)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise TypeError(f"Message cannot be sent: {error}. Use text, bytes, numbers, lists and dicts.") from error
-        if len(payload) > MAX_MESSAGE_BYTES:
-            raise MessageTooLarge(
-                f"Message of {len(payload)} bytes is larger than the {MAX_MESSAGE_BYTES} that can be sent; "
-                "send it in pieces, or store it and send where it is."
-            )
-        return payload
+        return encoding.encode(content)
 
     def decode(self, flags: int, payload: memoryview) -> Content:
         """Return the content that was encoded.
@@ -92,10 +78,4 @@ class Codec:
         """
         if flags & ENCRYPTED:
             raise ValueError("it is encrypted, and this layer has no symmetric_encryption_keys")
-        try:
-            content: Any = msgpack.unpackb(payload, strict_map_key=False)
-        except (msgpack.UnpackException, ValueError) as error:
-            raise ValueError(f"its content cannot be decoded ({error or type(error).__name__})") from error
-        if not isinstance(content, dict):
-            raise ValueError("its content is not a dict")
-        return content
+        return encoding.decode(payload)

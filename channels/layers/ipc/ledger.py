@@ -1,0 +1,287 @@
+"""What the file of a layer between processes holds, and each change to it. All calls happen inside a transaction.
+
+Times are readings of the layer's clock, in seconds since the epoch, given by the caller. Nothing here commits,
+waits or logs: what the caller has to do once a transaction is over is left in ``expired`` and ``woken``.
+"""
+
+import random
+import sqlite3
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+VERSION = 1
+"""Of the tables below; kept in the file, so that another version of this package does not misread them."""
+
+SCHEMA = """
+CREATE TABLE queues (name TEXT PRIMARY KEY, pending INT, sent INT, refused INT, used REAL) WITHOUT ROWID;
+CREATE TABLE messages (id INTEGER PRIMARY KEY, queue TEXT, expires REAL, size INT, via_group INT, receivers TEXT,
+    body BLOB);
+CREATE INDEX messages_of_queue ON messages (queue);
+CREATE TABLE members (name TEXT, channel TEXT, until REAL, PRIMARY KEY (name, channel)) WITHOUT ROWID;
+CREATE INDEX members_by_channel ON members (channel);
+CREATE TABLE waiters (id INTEGER PRIMARY KEY, queue TEXT, bell TEXT, UNIQUE (queue, bell));
+CREATE INDEX waiters_by_bell ON waiters (bell);
+CREATE TABLE totals (messages_size INT, members_size INT, sent INT, refused INT, next_sweep REAL);
+INSERT INTO totals VALUES (0, 0, 0, 0, 0);
+"""
+
+ROW_BYTES = 100
+"""What a message or a membership counts beside its own bytes: indexes and bookkeeping."""
+
+STATISTICS_SECONDS = 3600.0
+"""How long the statistics of a channel outlive its last use."""
+
+FIRST_LOOK = 100
+"""How many expired messages are dropped at a time."""
+
+
+class Fit(Enum):
+    """What became of a message or membership that was to be added."""
+
+    YES = "yes"
+    QUEUE_FULL = "queue full"
+    MEMORY_FULL = "memory full"
+
+
+class Limits(NamedTuple):
+    """What the ledger is held to: lives in seconds, sizes in bytes."""
+
+    expiry: float
+    group_expiry: float
+    message_memory: int
+    group_memory: int
+
+
+class Taken(NamedTuple):
+    """A message that was taken; ``receivers`` are full channel names."""
+
+    receivers: tuple[str, ...]
+    via_group: bool
+    body: bytes
+
+
+class Ledger:
+    """Queues, groups, waiters and statistics in one SQLite database, for the length of one transaction.
+
+    Attributes:
+        expired: Channels of the messages that were dropped unread.
+        woken: Pairs of bell and queue: to be rung once the transaction is committed.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, limits: Limits, now: float) -> None:
+        self._execute: Callable[..., sqlite3.Cursor] = connection.execute
+        self._limits = limits
+        self._now = now
+        self._change: dict[str, int] = {}
+        self.expired: list[str] = []
+        self.woken: list[tuple[str, str]] = []
+
+    def settle(self) -> None:
+        """Write what has to be written once per transaction; the last call before the commit."""
+        change = {name: amount for name, amount in self._change.items() if amount}
+        if change:
+            # The names are those of the table's columns, which stand in this module.
+            assignments = ", ".join(f"{name} = {name} + ?" for name in change)
+            self._execute(f"UPDATE totals SET {assignments}", tuple(change.values()))
+            self._change.clear()
+
+    def _total(self, name: str) -> int:
+        (value,) = self._execute(f"SELECT {name} FROM totals").fetchone()
+        return int(value) + self._change.get(name, 0)
+
+    def _count(self, name: str, amount: int) -> None:
+        self._change[name] = self._change.get(name, 0) + amount
+
+    # Messages
+
+    def put(self, queue: str, receivers: Sequence[str], body: bytes, via_group: bool, capacity: int) -> Fit:
+        """Append a message for ``receivers``, which share ``queue``, if the queue and the memory have room."""
+        self._sweep_if_due()
+        if self._pending(queue) >= capacity:
+            self._purge(queue)
+        names = ",".join(receivers)
+        size = len(body) + len(names) + ROW_BYTES
+        fit = Fit.YES
+        if self._pending(queue) >= capacity:
+            fit = Fit.QUEUE_FULL
+        elif self._total("messages_size") + size > self._limits.message_memory:
+            self._sweep()
+            if self._total("messages_size") + size > self._limits.message_memory:
+                fit = Fit.MEMORY_FULL
+        added = int(fit is Fit.YES)
+        self._execute(
+            "INSERT INTO queues VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET pending = pending + "
+            "excluded.pending, sent = sent + excluded.sent, refused = refused + excluded.refused, used = excluded.used",
+            (queue, added, added, 1 - added, self._now),
+        )
+        self._count("sent" if added else "refused", 1)
+        if added:
+            self._count("messages_size", size)
+            self._execute(
+                "INSERT INTO messages (queue, expires, size, via_group, receivers, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (queue, self._now + self._limits.expiry, size, int(via_group), names, body),
+            )
+            self.wake(queue)
+        return fit
+
+    def _pending(self, queue: str) -> int:
+        row = self._execute("SELECT pending FROM queues WHERE name = ?", (queue,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def take(self, queues: Sequence[str], limit: int, split: bool) -> list[Taken]:
+        """Return up to ``limit`` messages of one of ``queues`` chosen at random, so that none starves.
+
+        With ``split`` a message for many channels is taken one channel at a time.
+        """
+        for queue in self._filled(queues):
+            self._purge(queue)
+            rows = self._execute(
+                "SELECT id, size, receivers, via_group, body FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
+                (queue, limit),
+            ).fetchall()
+            if not rows:
+                continue
+            taken = [Taken(tuple(names.split(",")), bool(via_group), body) for _, _, names, via_group, body in rows]
+            if split and len(taken[0].receivers) > 1:
+                first, *others = taken[0].receivers
+                self._execute("UPDATE messages SET receivers = ? WHERE id = ?", (",".join(others), rows[0][0]))
+                return [taken[0]._replace(receivers=(first,))]
+            self._drop(queue, [(number, size) for number, size, *_ in rows])
+            return taken
+        return []
+
+    def _filled(self, queues: Sequence[str]) -> list[str]:
+        marks = ",".join("?" * len(queues))
+        rows = self._execute(f"SELECT name FROM queues WHERE pending > 0 AND name IN ({marks})", tuple(queues))
+        filled = [name for (name,) in rows]
+        random.shuffle(filled)
+        return filled
+
+    def _drop(self, queue: str, rows: Sequence[tuple[int, int]]) -> None:
+        """Remove the first messages of ``queue``: pairs of id and size."""
+        self._execute("DELETE FROM messages WHERE queue = ? AND id <= ?", (queue, rows[-1][0]))
+        self._execute("UPDATE queues SET pending = pending - ? WHERE name = ?", (len(rows), queue))
+        self._count("messages_size", -sum(size for _, size in rows))
+
+    def _purge(self, queue: str) -> None:
+        """Drop the expired messages at the head of ``queue``, and end the memberships of the channels they were for."""
+        while True:
+            rows = self._execute(
+                "SELECT id, size, receivers, expires FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
+                (queue, 1),
+            ).fetchall()
+            if not rows or rows[0][3] > self._now:
+                return
+            rows = self._execute(
+                "SELECT id, size, receivers, expires FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
+                (queue, FIRST_LOOK),
+            ).fetchall()
+            late = 0
+            while late < len(rows) and rows[late][3] <= self._now:
+                late += 1
+            self._drop(queue, [row[:2] for row in rows[:late]])
+            self._forget([channel for row in rows[:late] for channel in row[2].split(",")])
+
+    def _forget(self, channels: Sequence[str]) -> None:
+        """Note that messages for ``channels`` expired; nobody reads these channels, so their memberships end."""
+        self.expired.extend(channels)
+        for channel in set(channels):
+            self._leave("channel = ?", channel)
+
+    # Memberships
+
+    def join(self, group: str, channel: str) -> Fit:
+        """Make ``channel`` a member of ``group``, or renew its membership."""
+        until = self._now + self._limits.group_expiry
+        renewed = self._execute(
+            "UPDATE members SET until = ? WHERE name = ? AND channel = ?", (until, group, channel)
+        ).rowcount
+        if renewed:
+            return Fit.YES
+        size = len(group) + len(channel) + ROW_BYTES
+        if self._total("members_size") + size > self._limits.group_memory:
+            self._leave("until <= ?", self._now)
+            if self._total("members_size") + size > self._limits.group_memory:
+                return Fit.MEMORY_FULL
+        self._execute("INSERT INTO members VALUES (?, ?, ?)", (group, channel, until))
+        self._count("members_size", size)
+        return Fit.YES
+
+    def leave(self, group: str, channel: str) -> None:
+        """End the membership of ``channel`` in ``group``, if there is one."""
+        self._leave("name = ? AND channel = ?", group, channel)
+
+    def members(self, group: str) -> list[str]:
+        """Return the members of ``group`` whose membership has not ended."""
+        rows = self._execute("SELECT channel FROM members WHERE name = ? AND until > ?", (group, self._now))
+        return [channel for (channel,) in rows]
+
+    def _leave(self, condition: str, *values: Any) -> None:
+        # The conditions stand in this class; what comes from outside is in the values.
+        found = self._execute(f"SELECT name, channel FROM members WHERE {condition}", values).fetchall()
+        if found:
+            self._execute(f"DELETE FROM members WHERE {condition}", values)
+            self._count("members_size", -sum(len(name) + len(channel) + ROW_BYTES for name, channel in found))
+
+    # Those who wait
+
+    def wait(self, bell: str, queues: Sequence[str]) -> None:
+        """Let ``bell`` be rung for the next message on any of ``queues``."""
+        for queue in queues:
+            self._execute("INSERT OR IGNORE INTO waiters (queue, bell) VALUES (?, ?)", (queue, bell))
+
+    def end_wait(self, bell: str, queues: Sequence[str]) -> None:
+        """Let ``bell`` rest; what it left in ``queues`` is for others, who are woken."""
+        self._execute("DELETE FROM waiters WHERE bell = ?", (bell,))
+        for queue in self._filled(queues):
+            self.wake(queue)
+
+    def wake(self, queue: str) -> None:
+        """Ring for the one that has waited longest for ``queue``, once for all its queues."""
+        row = self._execute("SELECT bell FROM waiters WHERE queue = ? ORDER BY id LIMIT 1", (queue,)).fetchone()
+        if row is not None:
+            self._execute("DELETE FROM waiters WHERE bell = ?", row)
+            self.woken.append((row[0], queue))
+
+    # Housekeeping and statistics
+
+    def _sweep_if_due(self) -> None:
+        (due,) = self._execute("SELECT next_sweep FROM totals").fetchone()
+        # A clock that was set back must not put the sweep off for long.
+        if not due - 2 * max(self._limits.expiry, 1.0) < self._now < due:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Drop everything that expired and that nobody asked for since."""
+        self._execute("UPDATE totals SET next_sweep = ?", (self._now + max(self._limits.expiry, 1.0),))
+        late = self._execute("SELECT DISTINCT queue FROM messages WHERE expires <= ?", (self._now,)).fetchall()
+        for (queue,) in late:
+            self._purge(queue)
+        self._leave("until <= ?", self._now)
+        self._execute("DELETE FROM queues WHERE pending = 0 AND used < ?", (self._now - STATISTICS_SECONDS,))
+
+    def clear(self) -> None:
+        """Forget all but those who wait."""
+        for table in ("queues", "messages", "members"):
+            self._execute(f"DELETE FROM {table}")
+        self._execute("UPDATE totals SET messages_size = 0, members_size = 0, sent = 0, refused = 0")
+        self._change.clear()
+
+    def statistics(self) -> dict[str, float]:
+        """Return what all channels together took and refused since the file was made or cleared."""
+        return {"messages_count": self._total("sent"), "channel_full_count": self._total("refused")}
+
+    def queue_statistics(self, queue: str) -> dict[str, float]:
+        """Return what ``queue`` took, refused and holds; ages are in seconds."""
+        self._purge(queue)
+        row = self._execute("SELECT sent, refused, pending FROM queues WHERE name = ?", (queue,)).fetchone()
+        head = self._execute("SELECT expires FROM messages WHERE queue = ? ORDER BY id LIMIT 1", (queue,)).fetchone()
+        age = 0 if head is None else self._now - (head[0] - self._limits.expiry)
+        return dict(
+            zip(
+                ("messages_count", "channel_full_count", "messages_pending", "messages_max_age"),
+                (*(row or (0, 0, 0)), max(age, 0)),
+                strict=True,
+            )
+        )
