@@ -116,8 +116,11 @@ class Shard:
         self._pool.disconnect()
 
     def unavailable(self, error: BaseException) -> LayerUnavailable:
-        """Return the error that says which server failed and how."""
-        return LayerUnavailable(f"Redis at {self.label}: {error or type(error).__name__}")
+        """Return the error that says which server failed, how, and what to look at."""
+        return LayerUnavailable(
+            f"Redis at {self.label} cannot be used: {error or type(error).__name__} "
+            f"(is it running, and is 'hosts' in CONFIG of the layer right?)"
+        )
 
     def check(self, replies: Iterable[Any]) -> None:
         """Raise the first error among ``replies``, if there is one.
