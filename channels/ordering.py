@@ -14,22 +14,33 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels import conf, counters, formats
 from channels.exceptions import ChannelFull, ConsumeLater, LayerUnavailable
-from channels.layers.turns import LAST_CHANNEL, Early, NextStep, Turns, Verdict
+from channels.layers.turns import LAST_CHANNEL, Early, Ended, NextStep, Turns, Verdict
 from channels.message import Message
 from channels.names import wait_channel
 from channels.pending import pending_message_store
 from channels.session_turns import SessionTurns
 from channels.turn_keeper import TurnKeeper
-from channels.types import Content
+from channels.types import Consumer, Content
 
-__all__ = ["LAST_CHANNEL", "check_overdue", "collect_released", "take_turn"]
+__all__ = [
+    "LAST_CHANNEL",
+    "check_overdue",
+    "collect_released",
+    "is_unsettled",
+    "mark_as_ordered",
+    "settle",
+    "take_turn",
+    "takes_turn",
+]
 
 logger = logging.getLogger("django.channels")
+
+C = TypeVar("C", bound=Consumer)
 
 LEAST_KEPT = 100
 """Early messages of a connection that are kept at least, whatever the capacity of its wait channel."""
@@ -64,6 +75,17 @@ def _wait() -> float:
 _keeper = TurnKeeper(_wait)
 
 
+def mark_as_ordered(consumer: C) -> C:
+    """Return ``consumer``, marked as one that asks for its turn before anything else; decorators keep the mark."""
+    consumer.is_ordered = True  # type: ignore[attr-defined]
+    return consumer
+
+
+def takes_turn(consumer: Consumer) -> bool:
+    """Return whether ``consumer``, a function or class, is known to ask for its turn before anything else."""
+    return bool(getattr(consumer, "is_ordered", False) or getattr(consumer, "strict_ordering", False))
+
+
 class TakenTurn:
     """The turn of a message whose consumer may run now.
 
@@ -88,16 +110,35 @@ class TakenTurn:
         pending_message_store.call_after_flush(functools.partial(self.let_go, comes_again))
 
     def let_go(self, comes_again: bool = False) -> None:
-        """End the turn now."""
+        """End the turn now, or with the next write of a thread that promised to ``settle``."""
         _keeper.discard(self)
-        try:
-            released, is_passed_on = self._turns.end(
-                self.connection, self._early, _wait(), self._next_step(comes_again)
-            )
-        except LayerUnavailable as error:
-            counters.add("turn.lost.layer")
-            logger.error("Could not end the turn of message %d of %s: %s", self._early.order, self.connection, error)
+        hand, post = _hand(), getattr(self._turns, "post_end", None)
+        if hand is not None and post is not None:
+            # A message in hand asks for its turn in the same write, so nothing is passed on to it.
+            step = NextStep.AGAIN if comes_again else NextStep.RUN_RELEASED
+            hand.unsettled += 1
+            post(self.connection, self._early, _wait(), step, functools.partial(self._settle, hand))
             return
+        try:
+            ended = self._turns.end(self.connection, self._early, _wait(), self._next_step(comes_again))
+        except LayerUnavailable as error:
+            self._report(error)
+        else:
+            self._follow(ended)
+
+    def _settle(self, hand: "Hand", result: Ended | LayerUnavailable) -> None:
+        hand.unsettled -= 1
+        if isinstance(result, LayerUnavailable):
+            self._report(result)
+        else:
+            self._follow(result)
+
+    def _report(self, error: LayerUnavailable) -> None:
+        counters.add("turn.lost.layer")
+        logger.error("Could not end the turn of message %d of %s: %s", self._early.order, self.connection, error)
+
+    def _follow(self, ended: Ended) -> None:
+        released, is_passed_on = ended
         hand = _hand()
         if is_passed_on and hand is not None:
             following = released[0] if released else Early(*hand[0])
@@ -176,23 +217,42 @@ def _limit(layer: Any, connection: str) -> int:
 
 
 class Hand(deque[tuple[str, Content]]):
-    """Messages that a thread runs before anything else, and the turns that some of them have already."""
+    """Messages that a thread runs before anything else.
+
+    Attributes:
+        turns: The turns that some of them have already, by connection and order.
+        unsettled: How many turns of this thread were ended without hearing yet what that brought.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.unsettled = 0
         self.turns: dict[tuple[str, int], TakenTurn] = {}
 
 
 def collect_released() -> deque[tuple[str, Content]]:
     """Return where messages whose turn has come are put for the calling thread, which promises to run them next.
 
-    Without this they go back to the channel they came from. A worker calls this once and runs what it finds
-    after each message.
+    Without this they go back to the channel they came from. A worker calls this once and runs what it finds after
+    each message. It waits for nothing while it ``is_unsettled``; any call of the layer brings the news.
     """
     hand = Hand()
     # Weakly: when the caller has gone, messages go back to their channels.
     _local.hand = weakref.ref(hand)
     return hand
+
+
+def is_unsettled() -> bool:
+    """Return whether the calling thread ended turns and has not heard yet what that brought."""
+    hand = _hand()
+    return hand is not None and hand.unsettled > 0
+
+
+def settle(layer: Any) -> bool:
+    """Hear what the turns brought that the calling thread ended; return whether there are messages to run."""
+    if is_unsettled():
+        layer.push(wait=True)
+    return bool(_hand())
 
 
 def _hand() -> Hand | None:

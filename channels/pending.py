@@ -85,7 +85,10 @@ class PendingMessageStore:
         self._frames.get()[-1].sends.insert(0, PendingSend(sender, message))
 
     def call_after_flush(self, action: Callable[[], None]) -> None:
-        """Call ``action`` when what the running consumer sends has left; at once if none is running."""
+        """Call ``action`` when what the running consumer sends has left; at once if none is running.
+
+        Where sends are posted, what ``action`` asks of the layer comes after them in the same write.
+        """
         if self.active:
             self._frames.get()[-1].afterwards.append(action)
         else:
@@ -103,8 +106,7 @@ class PendingMessageStore:
         frame = frames[-1]
         self._frames.set(frames[:-1])
         frame.is_open = False
-        # What has to happen after the sends cannot wait for a later call of the layer.
-        posting_to = None if frame.afterwards else getattr(self._thread, "posting_to", None)
+        posting_to = getattr(self._thread, "posting_to", None)
         for _, run in itertools.groupby(frame.sends, key=lambda send: id(send.sender.channel_layer)):
             sends = list(run)
             layer = sends[0].sender.channel_layer

@@ -256,4 +256,4 @@ def enforce_ordering(func: Any = None, slight: bool = False) -> Any:
         return (lambda consumer: consumer) if func is None else func
     if func is None:
         return enforce_ordering
-    return wrap_consumer(func, "enforce_ordering", open_ordering, open_channel_session)
+    return ordering.mark_as_ordered(wrap_consumer(func, "enforce_ordering", open_ordering, open_channel_session))

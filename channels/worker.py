@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -118,22 +119,28 @@ class Worker:
         # What a consumer sends leaves in one write with the next receive, or before the next consumer runs.
         with pending_message_store.posting_to(self.channel_layer):
             while not self.termed:
-                for delivery in self._receive(channels):
+                # The receive brings home what ended turns released; who has turns out does not wait for others.
+                deliveries = self._receive(channels, 0 if ordering.is_unsettled() else RECEIVE_SECONDS)
+                self._run_released(released)
+                for delivery in deliveries:
                     for channel in delivery.channels:
                         self._run_one(channel, delivery.content)
-                        while released:
-                            self._run_one(*released.popleft())
+                        self._run_released(released)
                 ordering.check_overdue(self.channel_layer)
+            while ordering.settle(self.channel_layer):
+                self._run_released(released)
+
+    def _run_released(self, released: deque[tuple[str, Content]]) -> None:
+        while released:
+            self._run_one(*released.popleft())
 
     def _batch_limit(self) -> int:
         """Return how many messages may be taken now: one where consumers are slow, so that others get the rest."""
         return max(1, min(BATCH_LIMIT, int(BATCH_SECONDS / self._average)))
 
-    def _receive(self, channels: Sequence[str]) -> list[Delivery]:
+    def _receive(self, channels: Sequence[str], timeout: float) -> list[Delivery]:
         try:
-            deliveries: list[Delivery] = self.channel_layer.receive_batch(
-                channels, self._batch_limit(), RECEIVE_SECONDS
-            )
+            deliveries: list[Delivery] = self.channel_layer.receive_batch(channels, self._batch_limit(), timeout)
         except LayerUnavailable as error:
             if not self._backoff.failures:
                 counters.add("layer.lost.receive")
@@ -150,7 +157,6 @@ class Worker:
 
     def _run_one(self, channel: str, content: Content) -> None:
         self.in_job = True
-        self.channel_layer.push()
         started = time.perf_counter()
         try:
             dispatch(

@@ -108,7 +108,7 @@ class RedisChannelLayer(BaseChannelLayer):
         self._sender = Sender(self, prefix, self._ring, codec)
         self._reader = Reader(prefix, codec)
         self._process = self._new_process(None)
-        self.turns = RedisTurns(self._run, prefix, self._ring, codec, group_expiry)
+        self.turns = RedisTurns(self._run, self._post, prefix, self._ring, codec, group_expiry)
 
     def _new_process(self, parent: _Process | None) -> _Process:
         return _Process(self.shards, self._reader, self.expiry, self.stats_prefix, parent)
@@ -131,6 +131,9 @@ class RedisChannelLayer(BaseChannelLayer):
 
     def _run(self, plan: Plan[T]) -> T:
         return self._mine.links.run(plan)
+
+    def _post(self, plan: Plan[T], settle: Callable[[T | Exception], None]) -> None:
+        self._mine.links.post(plan, settle)
 
     async def _arun(self, plan: Plan[T]) -> T:
         return await self._loop.run(plan)

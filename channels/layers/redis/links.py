@@ -53,9 +53,34 @@ class Links:
         self._all: WeakSet[Link] = WeakSet()
 
     def run(self, plan: Plan[T]) -> T:
-        """Carry out ``plan`` and return its result. All shards of a step work at the same time."""
-        self.settle()
-        return self._run_on(plan, None)
+        """Carry out ``plan`` and return its result. All shards of a step work at the same time.
+
+        What was posted leaves in the same write as the first step, and is settled before the plan goes on.
+        """
+        if not self._mine.posted:
+            return self._run_on(plan, None)
+        try:
+            step = next(plan)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        return self._run_on(plan, self._begin(step))
+
+    def _begin(self, step: Step) -> dict[int, list[Any]]:
+        posted: list[tuple[_Posted, Any]] = []
+        try:
+            for shard, commands in step.items():
+                self._link(shard).write(commands)
+                self._mine.unwritten.discard(shard)
+            self.push()
+            posted = self._read_posted()
+            replies = {shard: self._link(shard).read_as_is(len(commands)) for shard, commands in step.items()}
+        except BaseException:
+            self._close_mine()  # Answers may still be under way.
+            raise
+        finally:
+            self._hand_out(posted or self._read_posted())
+        return {shard: self._link(shard).mend(commands, replies[shard]) for shard, commands in step.items()}
 
     def _run_on(self, plan: Plan[T], replies: dict[int, list[Any]] | None) -> T:
         try:
@@ -133,7 +158,6 @@ class Links:
         while True:
             wait = min(end - time.monotonic(), *(self._shards[shard].block_seconds for shard in order))
             if wait <= 0 or len(order) > 1 or must_look_first(self._link(order[0]).facts(), limit):
-                self.settle()
                 for shard in order:
                     if taken := self._look(shard, wanted[shard], limit):
                         return taken
@@ -146,7 +170,7 @@ class Links:
         link = self._link(shard)
         while True:
             facts = link.facts()
-            reply = link.exchange([take_command(facts, keys, limit, 0)])[0]
+            reply = self._begin({shard: [take_command(facts, keys, limit, 0)]})[shard][0]
             taken = self._reader.read(reply, facts)
             if taken or not reply:
                 return taken

@@ -6,6 +6,7 @@ The meaning of the steps is told in ``channels.layers.turns``, the keys at the h
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.ring import Ring
@@ -30,6 +31,7 @@ class RedisTurns:
 
     Args:
         run: Carries out a plan.
+        post: Begins a plan with the next write of the calling thread, and hands over its result or error later.
         prefix: What every key begins with.
         ring: On which shard a line lives.
         codec: Encodes what is kept.
@@ -41,12 +43,14 @@ class RedisTurns:
     def __init__(
         self,
         run: Callable[[Plan[Any]], Any],
+        post: Callable[[Plan[Any], Callable[[Any], None]], None],
         prefix: str,
         ring: Ring,
         codec: Codec,
         group_expiry: float,
     ) -> None:
         self._run = run
+        self._post = post
         self._prefix = prefix
         self._ring = ring
         self._codec = codec
@@ -61,6 +65,17 @@ class RedisTurns:
         """End a turn."""
         ended: Ended = self._run(self._end(connection, message, wait, next_step))
         return ended
+
+    def post_end(
+        self,
+        connection: str,
+        message: Early,
+        wait: float,
+        next_step: NextStep,
+        settle: Callable[[Ended | LayerUnavailable], None],
+    ) -> None:
+        """End a turn with the next write of the calling thread; ``settle`` is told later what that brought."""
+        self._post(self._end(connection, message, wait, next_step), settle)
 
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""
