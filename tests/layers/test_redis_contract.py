@@ -1,11 +1,12 @@
 """The Redis layer keeps the contract: on the newest and the oldest server, on one shard and on three."""
 
+import tempfile
 import unittest
 from typing import Any
 
 import pytest
 
-from channels.layers.redis import RedisChannelLayer
+from channels.layers.redis import RedisChannelLayer, RedisLocalChannelLayer
 from channels.test.conformance import ConformanceTestCase
 from tests.support.redis import RedisServer
 
@@ -18,6 +19,19 @@ class RedisContract(ConformanceTestCase):
 
     def make_layer(self, **config: Any) -> RedisChannelLayer:
         return RedisChannelLayer(hosts=self.hosts, **config)
+
+
+class TestLocal(RedisContract, unittest.TestCase):
+    """The contract on the layer whose normal channels stay on the machine."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_server: RedisServer) -> None:
+        self.hosts = [redis_server.url]
+
+    def make_layer(self, **config: Any) -> RedisLocalChannelLayer:
+        directory = tempfile.TemporaryDirectory(prefix="ipc-")
+        self.addCleanup(directory.cleanup)
+        return RedisLocalChannelLayer(hosts=self.hosts, directory=f"{directory.name}/place", **config)
 
 
 class TestNewestRedis(RedisContract, unittest.TestCase):
