@@ -85,6 +85,7 @@ setup(
         "uvicorn[standard]>=0.30",
     ],
     extras_require=EXTRAS,
+    entry_points={"pytest11": ["channels = channels.pytest_plugin"]},
     classifiers=[
         "Development Status :: 4 - Beta",
         "Environment :: Web Environment",

@@ -6,6 +6,7 @@ Finding files, settings checks and conditional requests are those of ``django.co
 from typing import Any
 from urllib.parse import urlparse
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
 from django.core.handlers.exception import response_for_exception
@@ -13,8 +14,9 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
 from channels.handler import AsgiHandler, ViewConsumer
+from channels.types import Consumer
 
-__all__ = ["StaticFilesConsumer", "StaticFilesHandler"]
+__all__ = ["StaticFilesConsumer", "StaticFilesHandler", "http_consumer"]
 
 
 class StaticFilesHandler(StaticFilesHandlerMixin, AsgiHandler):
@@ -57,3 +59,10 @@ class StaticFilesConsumer(ViewConsumer):
     """Answers ``http.request`` with static files and Django's views."""
 
     handler_class = StaticFilesHandler
+
+
+def http_consumer(*, serve_static: bool) -> Consumer:
+    """Return a consumer that runs Django's views, and serves static files before them if asked to and installed."""
+    if serve_static and apps.is_installed("django.contrib.staticfiles"):
+        return StaticFilesConsumer()
+    return ViewConsumer()

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from channels.test.base import TransactionChannelTestCase as TransactionChannelTestCase
     from channels.test.base import apply_routes as apply_routes
     from channels.test.http import HttpClient as HttpClient
+    from channels.test.liveserver import ChannelLiveServerTestCase as ChannelLiveServerTestCase
     from channels.test.websocket import WSClient as WSClient
 
 _HOMES = {
+    "ChannelLiveServerTestCase": "liveserver",
     "ChannelTestCase": "base",
     "Client": "base",
     "HttpClient": "http",

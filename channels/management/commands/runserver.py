@@ -17,8 +17,8 @@ from django.core.management.base import CommandParser
 from channels.asgi import make_application
 from channels.interface.servers import UvicornServer
 from channels.log import setup_logger
-from channels.management.commands._consumers import http_consumer
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
+from channels.staticfiles import http_consumer
 from channels.worker import Worker
 
 DEFAULT_WORKERS = 4

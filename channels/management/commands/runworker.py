@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from channels.exceptions import InvalidChannelLayerError
 from channels.log import setup_logger
-from channels.management.commands._consumers import http_consumer
 from channels.message import Message
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels.signals import worker_process_ready
+from channels.staticfiles import http_consumer
 from channels.worker import Worker, WorkerGroup
 
 
