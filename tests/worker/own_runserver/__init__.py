@@ -1,0 +1,1 @@
+"""An app with a runserver of its own."""
