@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 from channels import counters, names
 from channels.formats import copy_content
 from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
-from channels.layers.store import Store, Tally
 from channels.layers.local_turns import LocalTurns
+from channels.layers.store import Store, Tally
 from channels.layers.waiting import Timer, Waiter, Waiters
 from channels.types import Content
 

@@ -57,7 +57,9 @@ def test_server_that_is_not_there_is_reported() -> None:
         lambda: layer.group_add("group", "test"),
         lambda: layer.flush(),
     ):
-        with pytest.raises(LayerUnavailable, match=re.escape("Redis at unix:///nonexistent/redis.sock cannot be used: ")) as caught:
+        with pytest.raises(
+            LayerUnavailable, match=re.escape("Redis at unix:///nonexistent/redis.sock cannot be used: ")
+        ) as caught:
             call()
         assert caught.value.__cause__ is not None
 
