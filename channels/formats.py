@@ -27,6 +27,9 @@ RETRIES = "__retries__"
 LAYER_CHANNEL = "__asgi_channel__"
 """Reserved for layers; a message that already holds it is refused."""
 
+PACED = "paced"
+"""Marks messages of a response whose sender waits for reports on what its client was given."""
+
 ORIGINAL_CHANNEL = "original_channel"
 """Where a message that waits for its turn came from."""
 
@@ -272,6 +275,7 @@ class HttpReply:
     content: bytes
     more_content: bool
     closed: bool = False
+    paced: bool = False
 
 
 def read_http_reply(content: Content, channel: str = "an HTTP reply channel") -> HttpReply:
@@ -293,4 +297,4 @@ def read_http_reply(content: Content, channel: str = "an HTTP reply channel") ->
             raise MalformedReply(f"The header {name!r} in a message on {channel} has a line break or NUL in it.")
         headers.append((name, value))
     more_content, closed = bool(content.get("more_content", False)), bool(content.get("closed", False))
-    return HttpReply(status, tuple(headers), body, more_content, closed)
+    return HttpReply(status, tuple(headers), body, more_content, closed, more_content and bool(content.get(PACED)))

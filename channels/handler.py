@@ -249,7 +249,7 @@ class ViewConsumer:
         window = ResponseWindow(message, self.slow_timeout)
         with closing(self.handler(message)) as replies:
             for content in replies:
-                reason = window.wait() or self._send(message.reply_channel, content)
+                reason = window.wait() or self._send(message.reply_channel, window.mark(content))
                 if reason:
                     self._drop(message, reason)
                     return

@@ -11,7 +11,8 @@ from typing import Any
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 
-from channels import names
+from channels import formats, names
+from channels.types import Content
 
 __all__ = ["CLIENT_GONE", "CLIENT_SLOW", "ResponseWindow", "iterate_async"]
 
@@ -93,6 +94,10 @@ class ResponseWindow:
         self._sent = 0
         self._taken = 0
         self._latest_send = self._latest_look = time.monotonic()
+
+    def mark(self, content: Content) -> Content:
+        """Return ``content`` as it is to be sent: with more to come it asks for reports, if they are offered."""
+        return {**content, formats.PACED: True} if self._size is not None and content["more_content"] else content
 
     def wait(self) -> str | None:
         """Wait until one more message may be sent, and count it; return why none may be sent any more, or None."""

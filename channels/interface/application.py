@@ -7,6 +7,7 @@ It makes the drivers of connections and owns what they share; the rules of each 
 import asyncio
 import atexit
 import dataclasses
+import functools
 import logging
 import threading
 import weakref
@@ -18,6 +19,7 @@ from channels.interface.farewells import Farewells
 from channels.interface.foreign import make_asynchronous
 from channels.interface.limits import Limits
 from channels.interface.replies import ReplyRouter
+from channels.interface.reports import tell_unwanted
 from channels.interface.requests import HttpConnection
 from channels.interface.sockets import WebsocketConnection
 from channels.types import ActionLogger, Receive, Scope, Send
@@ -79,11 +81,12 @@ class ChannelsApplication:
         return self._make_services(loop) if services is None else services
 
     def _make_services(self, loop: asyncio.AbstractEventLoop) -> Services:
+        farewells = Farewells(self.layer, self.limits.disconnect_patience)
         services = Services(
             layer=self.layer,
             limits=self.limits,
-            router=ReplyRouter(self.layer),
-            farewells=Farewells(self.layer, self.limits.disconnect_patience),
+            router=ReplyRouter(self.layer, functools.partial(tell_unwanted, farewells)),
+            farewells=farewells,
             action_logger=self.action_logger,
         )
         with self._lock:

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from channels import counters, formats
+from channels import counters, formats, names
 from channels.exceptions import MalformedReply, MessageTooLarge
 from channels.formats import HttpReply
 from channels.interface.effects import Effect, Effects, ToClient, ToLayer
+from channels.interface.lengths import announced_bytes, response_headers
 from channels.interface.limits import Limits, seconds_or_none
 from channels.interface.pages import error_page, require_readable_path
 from channels.interface.reading import RequestReply, read_http
@@ -44,6 +45,7 @@ class HttpBridge:
         self.state = State.READING
         self.reply_channel = reply_channel
         self.status: int | None = None
+        self.is_paced = False
         self._scope = scope if scope.get("root_path") else {**scope, "root_path": limits.root_path}
         self._limits = limits
         self._new_channel = new_channel
@@ -51,6 +53,7 @@ class HttpBridge:
         self._is_complete = False
         self._buffer = bytearray()
         self._body_channel: str | None = None
+        self._owes_disconnect = False
 
     @property
     def deadline(self) -> float | None:
@@ -78,13 +81,9 @@ class HttpBridge:
         except ValueError as error:
             self.state = State.DONE
             return self._page(400, str(error), "path")
-        if self._limits.max_body_bytes is not None and self._announced_bytes() > self._limits.max_body_bytes:
+        if self._limits.max_body_bytes is not None and announced_bytes(self._scope) > self._limits.max_body_bytes:
             return self._step(Input.TOO_LARGE)
         return ()
-
-    def _announced_bytes(self) -> int:
-        lengths = [value for name, value in self._scope.get("headers", ()) if name.lower() == b"content-length"]
-        return int(lengths[0]) if lengths and lengths[0].strip().isdigit() else 0
 
     def client(self, event: Event) -> Effects:
         """The server reports ``event``: a piece of the body, or the end of the connection."""
@@ -101,9 +100,7 @@ class HttpBridge:
         self._is_complete = not event.get("more_body", False)
         if self._is_complete:
             return self._step(Input.END)
-        if len(self._buffer) > self._limits.body_part_bytes:
-            return self._step(Input.PART)
-        return ()
+        return self._step(Input.PART) if len(self._buffer) > self._limits.body_part_bytes else ()
 
     def reply(self, content: Content | RequestReply, via_group: bool = False) -> Effects:
         """A consumer sent ``content`` to this request; by way of a group makes no difference."""
@@ -126,7 +123,10 @@ class HttpBridge:
 
     def refused(self, effect: ToLayer, error: Exception | None = None) -> Effects:
         """The layer did not take the message of ``effect``, and it will not be tried again."""
-        return self._step(Input.REFUSED if effect.channel == REQUEST else Input.PART_REFUSED, error)
+        if effect.channel != REQUEST:
+            return self._step(Input.PART_REFUSED, error)
+        self._owes_disconnect = False
+        return self._step(Input.REFUSED, error)
 
     def expired(self) -> Effects:
         """The ``deadline`` has passed."""
@@ -148,12 +148,13 @@ class HttpBridge:
         limit = self._limits.body_part_bytes
         if len(self._buffer) > limit:
             self._body_channel = self._new_channel(BODY_PATTERN)
+        self._owes_disconnect = True
         first = bytes(self._buffer[:limit])
         del self._buffer[:limit]
-        content = formats.http_request(
-            self._scope, reply_channel=self.reply_channel, body=first, body_channel=self._body_channel
-        )
-        return [ToLayer(REQUEST, content)]
+        more: Content = {"body_channel": self._body_channel, "response_window": self._limits.response_window}
+        return [
+            ToLayer(REQUEST, formats.http_request(self._scope, reply_channel=self.reply_channel, body=first, **more))
+        ]
 
     def _begin_part(self, _: None) -> Effects:
         return [*self._begin(None), *self._parts(None)]
@@ -181,15 +182,10 @@ class HttpBridge:
 
     def _start(self, reply: HttpReply) -> Effects:
         self.status = reply.status
-        headers = [(name.lower(), value) for name, value in reply.headers]
-        if self._may_measure(reply) and not any(name == b"content-length" for name, _ in headers):
-            headers.append((b"content-length", b"%d" % len(reply.content)))
+        self.is_paced = reply.paced
+        headers = response_headers(self._scope, reply)
         start = ToClient({"type": "http.response.start", "status": reply.status, "headers": headers})
         return [start, *self._chunk(reply)]
-
-    def _may_measure(self, reply: HttpReply) -> bool:
-        # RFC 9110, section 8.6: not where there is no body whatever its length.
-        return not reply.more_content and self._scope["method"] != "HEAD" and reply.status not in (204, 304)
 
     def _chunk(self, reply: HttpReply) -> Effects:
         return [ToClient({"type": "http.response.body", "body": reply.content, "more_body": reply.more_content})]
@@ -200,29 +196,30 @@ class HttpBridge:
     def _last(self, reply: HttpReply) -> Effects:
         return [*self._chunk(reply), *self._leave(None)]
 
-    def _leave(self, _: None) -> Effects:
-        effects: list[Effect] = []
+    def _leave(self, _: Any) -> Effects:
+        if not self._owes_disconnect:
+            return ()
+        self._owes_disconnect = False
+        effects = [ToLayer(DISCONNECT, formats.http_disconnect(self.reply_channel, self._scope["path"]))]
         if self._body_channel is not None:
-            effects.append(ToLayer(self._body_channel, formats.http_request_body(closed=True)))
+            effects.insert(0, ToLayer(self._body_channel, formats.http_request_body(closed=True)))
             self._body_channel = None
-        effects.append(ToLayer(DISCONNECT, formats.http_disconnect(self.reply_channel, self._scope["path"])))
         return effects
 
-    def _nothing(self, _: None) -> Effects:
-        return ()
+    def _give_up(self, _: None) -> Effects:
+        # Who makes the response may be waiting for this client, and would learn it in no other way.
+        unwanted = ToLayer(names.flow_channel(self.reply_channel), formats.http_response_report(closed=True))
+        return [*self._leave(None), unwanted] if self.is_paced else self._leave(None)
 
     # Refusals
 
     def _page(self, status: int, text: str, reason: str) -> Effects:
         self.status = status
         counters.add(f"http.refused.{reason}")
-        return error_page(status, text)
+        return [*error_page(status, text), *self._leave(None)]
 
     def _too_large(self, _: None) -> Effects:
         return self._page(413, f"The body may have {self._limits.max_body_bytes} bytes at most.", "size")
-
-    def _too_large_begun(self, _: None) -> Effects:
-        return [*self._too_large(None), *self._leave(None)]
 
     def _slow_client(self, _: None) -> Effects:
         return self._page(408, "The body of the request did not arrive in time.", "slow")
@@ -232,18 +229,15 @@ class HttpBridge:
             return self._page(413, "The request is too large.", "size")
         return self._page(503, "The site has more requests than it can answer now.", "layer")
 
-    def _part_refused(self, error: Exception | None) -> Effects:
-        return [*self._busy(error), *self._leave(None)]
-
     def _late(self, _: None) -> Effects:
         scope, seconds = self._scope, self._limits.http_timeout
         text = "%s %s got no response on %s within %s seconds on %s (503). Is a worker running that serves the channel?"
         logger.warning(text, scope["method"], scope["path"], self.reply_channel, seconds, REQUEST)
-        return [*self._page(503, "The site did not answer in time.", "timeout"), *self._leave(None)]
+        return self._page(503, "The site did not answer in time.", "timeout")
 
     def _no_response(self, error: MalformedReply) -> Effects:
         # Nothing better is likely to come; an answer at once beats one after the timeout.
-        return [*self._page(500, "The response could not be read.", "malformed"), *self._leave(None)]
+        return self._page(500, "The response could not be read.", "malformed")
 
     def _no_status(self, reply: HttpReply) -> Effects:
         self._blame("the first message of a response needs a 'status'")
@@ -263,35 +257,41 @@ class HttpBridge:
         counters.add("http.aborted.malformed")
         return self._leave(None)
 
+    def _broken_off(self, _: Any) -> Effects:
+        counters.add("http.aborted.incomplete")
+        return self._leave(None)
+
 
 _TABLE: dict[tuple[State, Input], tuple[Callable[[HttpBridge, Any], Effects], State]] = {
     (State.READING, Input.PART): (HttpBridge._begin_part, State.WAITING),
     (State.READING, Input.END): (HttpBridge._begin_end, State.WAITING),
     (State.READING, Input.TOO_LARGE): (HttpBridge._too_large, State.DONE),
-    (State.READING, Input.GONE): (HttpBridge._nothing, State.DONE),
+    (State.READING, Input.GONE): (HttpBridge._leave, State.DONE),
     (State.READING, Input.EXPIRED): (HttpBridge._slow_client, State.DONE),
     (State.WAITING, Input.PART): (HttpBridge._parts, State.WAITING),
     (State.WAITING, Input.END): (HttpBridge._rest, State.WAITING),
-    (State.WAITING, Input.TOO_LARGE): (HttpBridge._too_large_begun, State.DONE),
+    (State.WAITING, Input.TOO_LARGE): (HttpBridge._too_large, State.DONE),
     (State.WAITING, Input.GONE): (HttpBridge._leave, State.DONE),
     (State.WAITING, Input.REFUSED): (HttpBridge._busy, State.DONE),
-    (State.WAITING, Input.PART_REFUSED): (HttpBridge._part_refused, State.DONE),
+    (State.WAITING, Input.PART_REFUSED): (HttpBridge._busy, State.DONE),
     (State.WAITING, Input.EXPIRED): (HttpBridge._late, State.DONE),
     (State.WAITING, Input.START): (HttpBridge._start, State.ANSWERING),
     (State.WAITING, Input.WHOLE): (HttpBridge._whole, State.DONE),
     (State.WAITING, Input.CHUNK): (HttpBridge._no_status, State.DONE),
     (State.WAITING, Input.LAST): (HttpBridge._no_status, State.DONE),
     (State.WAITING, Input.MALFORMED): (HttpBridge._no_response, State.DONE),
+    (State.WAITING, Input.BROKEN): (HttpBridge._no_response, State.DONE),
     (State.ANSWERING, Input.PART): (HttpBridge._parts, State.ANSWERING),
     (State.ANSWERING, Input.END): (HttpBridge._rest, State.ANSWERING),
     (State.ANSWERING, Input.TOO_LARGE): (HttpBridge._abort, State.DONE),
-    (State.ANSWERING, Input.GONE): (HttpBridge._leave, State.DONE),
+    (State.ANSWERING, Input.GONE): (HttpBridge._give_up, State.DONE),
     (State.ANSWERING, Input.PART_REFUSED): (HttpBridge._abort, State.DONE),
     (State.ANSWERING, Input.CHUNK): (HttpBridge._chunk, State.ANSWERING),
     (State.ANSWERING, Input.LAST): (HttpBridge._last, State.DONE),
     (State.ANSWERING, Input.START): (HttpBridge._second_status, State.DONE),
     (State.ANSWERING, Input.WHOLE): (HttpBridge._second_status, State.DONE),
     (State.ANSWERING, Input.MALFORMED): (HttpBridge._abort, State.DONE),
+    (State.ANSWERING, Input.BROKEN): (HttpBridge._broken_off, State.DONE),
 }
 """State and input to action and next state. What is not here is unexpected."""
 

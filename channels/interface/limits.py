@@ -27,6 +27,8 @@ class Limits:
             more is read from its client, before the socket is closed with 1013.
         disconnect_patience: Seconds a ``websocket.disconnect`` waits for room before it is dropped.
         held_deliveries: Messages of groups kept for a socket whose handshake is not decided yet.
+        response_window: Messages of a response that may be on their way to the client, in the layer or here. A
+            worker that sends more waits until the client was given some.
         backlog_bytes: Bytes that may wait in this process for a client that reads more slowly than it is
             sent to; beyond it the connection ends.
     """
@@ -41,11 +43,14 @@ class Limits:
     receive_patience: float = 5
     disconnect_patience: float = 60
     held_deliveries: int = 100
+    response_window: int = 8
     backlog_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         if isinstance(self.subprotocols, str | bytes):
             raise TypeError(f"subprotocols must be a list of names, not the single value {self.subprotocols!r}.")
+        if self.response_window < 1:
+            raise ValueError(f"response_window must be at least 1, not {self.response_window}.")
         if self.body_part_bytes < 1:
             raise ValueError(f"body_part_bytes must be at least 1, not {self.body_part_bytes}.")
 

@@ -70,6 +70,7 @@ class Outbox:
             counters.add("interface.dropped.gone")
             return
         self._events.append(event)
+        self._waiting_bytes += _size(event)
         if not self._draining:
             self._draining = True
             self._task = None
@@ -77,7 +78,6 @@ class Outbox:
             if not task.done():
                 self._task = task
             return
-        self._waiting_bytes += _size(event)
         if self._waiting_bytes > self._limit:
             self._fail("dropped.backlog", f"more than {self._limit} bytes wait for a client that reads too slowly")
 
@@ -95,9 +95,9 @@ class Outbox:
         events = self._events
         try:
             while events:
-                await self._send(events.popleft())
-                if not events:
-                    self._waiting_bytes = 0
+                event = events.popleft()
+                await self._send(event)
+                self._waiting_bytes -= _size(event)
         except OSError as error:
             self._fail("dropped.gone", f"the client is gone ({error!r})", logging.DEBUG)
         except Exception as error:

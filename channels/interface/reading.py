@@ -62,6 +62,8 @@ def read_http(content: Content, channel: str = "an HTTP reply channel") -> Reque
         MalformedReply: It does not have the shape of a reply.
     """
     reply = formats.read_http_reply(content, channel)
+    if reply.closed:
+        return RequestReply(reply, RequestInput.BROKEN)
     if reply.status is None:
         return RequestReply(reply, RequestInput.CHUNK if reply.more_content else RequestInput.LAST)
     return RequestReply(reply, RequestInput.START if reply.more_content else RequestInput.WHOLE)

@@ -47,10 +47,12 @@ class ReplyRouter:
 
     Args:
         layer: The layer.
+        on_unknown: Called with the channel and what was read of a message for a connection that is not here.
     """
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, on_unknown: Callable[[str, Any], None] | None = None) -> None:
         self._layer = layer
+        self._on_unknown = on_unknown
         self._prefixes = {protocol: names.make_reply_prefix(protocol) for protocol in READERS}
         self._readers = {self._prefixes[protocol]: reader for protocol, reader in READERS.items()}
         self._connections: dict[str, Recipient] = {}
@@ -120,6 +122,8 @@ class ReplyRouter:
             if connection is None:
                 counters.add("interface.dropped.unknown")
                 logger.debug("A message for %s, which is no longer connected here, is dropped.", channel)
+                if self._on_unknown is not None:
+                    self._on_unknown(channel, reply)
                 continue
             try:
                 connection.deliver(reply, via_group)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from channels.interface.connections import Connection, Services, client_name
 from channels.interface.effects import ToLayer
 from channels.interface.http import DISCONNECT, REQUEST, HttpBridge
+from channels.interface.reports import Reporter
 from channels.types import Event, Receive, Scope, Send
 
 WATCH_SECONDS = 0.5
@@ -30,7 +31,7 @@ class HttpConnection(Connection):
         bridge = HttpBridge(
             scope, services.router.new_channel("http.response"), services.limits, services.layer.new_channel
         )
-        super().__init__(bridge, send, services, scope)
+        super().__init__(bridge, Reporter(send, bridge, services).give, services, scope)
         self._began = self._loop.time()
         self._due = math.inf
         self._body_bytes = 0

@@ -53,6 +53,7 @@ class RequestInput(_Fast):
     WHOLE = "a complete response"
     CHUNK = "a further message of a response"
     LAST = "the last message of a response"
+    BROKEN = "the end of a response that cannot be completed"
     MALFORMED = "a message that is no response"
     REFUSED = "the layer did not take it"
     PART_REFUSED = "the layer did not take a part of its body"

@@ -11,8 +11,9 @@ from channels.interface.application import ChannelsApplication
 from channels.layers.inmemory import ChannelLayer
 from channels.registry import ChannelLayerWrapper
 from channels.worker import Worker
+from tests.handler import views
 from tests.handler.test_conformance import REQUESTS
-from tests.support.asgi import FakeServer, in_loop
+from tests.support.asgi import FakeServer, eventually, in_loop
 from tests.support.http import Exchange, scope, through_asgi
 
 
@@ -115,3 +116,47 @@ def test_worker_goes_on_when_a_client_leaves_half_way_through_its_body(applicati
         await application.close()
 
     leave()
+
+
+async def begin(application: Any, path: str) -> FakeServer:
+    """Return a server whose client has asked for ``path``."""
+    server = FakeServer(application, **scope(path))
+    server.put(type="http.request", body=b"", more_body=False)
+    return server
+
+
+def test_stream_waits_for_its_client_and_ends_with_it(application):
+    """A client that does not read holds the worker back; one that leaves frees it."""
+
+    @in_loop
+    async def read_and_leave() -> None:
+        views.endless_events.clear()
+        window = application.limits.response_window
+        server = await begin(application, "/stream/endless/")
+        for _ in range(5 * window):
+            await server.take()
+        server.writable.clear()
+        # One part is made ahead of the window, and some were on their way to the client that took the others.
+        made = views.endless_events.count("part")
+        server.put(type="http.disconnect")
+        await eventually(lambda: views.endless_events[-1] == "closed")
+        assert views.endless_events.count("part") <= made + window + 1
+        server.writable.set()
+        await server.end()
+        await application.close()
+
+    read_and_leave()
+
+
+def test_stream_that_breaks_is_cut_off(application):
+    """The last event never comes, so the server breaks the connection and the client can tell."""
+
+    @in_loop
+    async def read() -> None:
+        server = await begin(application, "/stream/fails/3/")
+        events = await server.end()
+        assert [event.get("body") for event in events] == [None, b"part", b"part", b"part"]
+        assert events[-1]["more_body"]
+        await application.close()
+
+    read()

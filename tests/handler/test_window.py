@@ -144,6 +144,14 @@ def test_stream_never_has_more_than_its_window_on_the_way(layer, monkeypatch):
     assert most[0] <= 4
 
 
+@pytest.mark.parametrize(("size", "marks"), [(4, [True, True, None]), (None, [None] * 3)])
+def test_stream_asks_for_reports_where_they_are_offered(layer, size, marks):
+    """With every message after which it may have to wait."""
+    consumer([], 2)(request(layer, size))
+    sent = layer.receive_batch([QUEUE], limit=10)
+    assert [delivery.content.get(formats.PACED) for delivery in sent] == marks
+
+
 def test_stream_ends_when_its_client_goes(layer):
     """The producer is closed, the drop is counted."""
     events = []

@@ -17,6 +17,7 @@ urlpatterns = [
     path("session/", views.session),
     path("big/<int:size>/", views.big),
     path("stream/", views.stream),
+    path("stream/endless/", views.stream_endless),
     path("stream/nothing/", views.stream_nothing),
     path("stream/async/", views.stream_async),
     path("stream/fails/<int:after>/", views.stream_fails),

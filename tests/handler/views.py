@@ -101,6 +101,23 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(iter([b"one,", "two,", b"three"]))
 
 
+endless_events: list[str] = []
+
+
+def stream_endless(request: HttpRequest) -> StreamingHttpResponse:
+    """A stream without an end, which notes its parts and its closing."""
+
+    def parts() -> Iterator[bytes]:
+        try:
+            while True:
+                endless_events.append("part")
+                yield b"part"
+        finally:
+            endless_events.append("closed")
+
+    return StreamingHttpResponse(parts())
+
+
 def stream_nothing(request: HttpRequest) -> StreamingHttpResponse:
     """A stream without a part."""
     return StreamingHttpResponse(iter([]))

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from channels import counters
+from channels import counters, names
 from channels.exceptions import ChannelFull, LayerUnavailable
 from channels.interface.application import ChannelsApplication, Limits
+from channels.interface.reports import REPORT_BYTES
 from channels.layers.inmemory import ChannelLayer
 from tests.support.asgi import FakeConsumer, FakeServer, eventually, in_loop
 
@@ -391,6 +392,75 @@ async def test_response_in_chunks_reaches_the_client_as_it_comes() -> None:
         await asyncio.sleep(0.2)
         await consumer.layer.asend(channel, {"content": b"end"})
         assert [event["body"] for event in await server.end()] == [b"end"]
+
+
+async def begun(app: Any, consumer: FakeConsumer, **content: Any) -> tuple[FakeServer, str]:
+    """Return a server whose client has the beginning of a response, and the reply channel of its request."""
+    server = request(app)
+    channel = (await consumer.take("http.request"))["reply_channel"]
+    await consumer.layer.asend(channel, {"status": 200, "content": b"0", "more_content": True, **content})
+    assert (await server.take())["status"] == 200
+    assert (await server.take())["body"] == b"0"
+    return server, channel
+
+
+@in_loop
+async def test_paced_response_is_reported() -> None:
+    """By half a window, as a total."""
+    async with serving(response_window=4) as (app, consumer):
+        server, channel = await begun(app, consumer, paced=True)
+        for _ in range(3):
+            await consumer.layer.asend(channel, {"content": b"1", "more_content": True})
+            await server.take()
+        flow = names.flow_channel(channel)
+        assert [(await consumer.take(flow))["taken"] for _ in range(2)] == [2, 4]
+        await consumer.layer.asend(channel, {"content": b"2"})
+        await server.end()
+        assert consumer.is_empty(flow)
+
+
+@in_loop
+async def test_large_parts_are_reported_one_by_one() -> None:
+    """Whoever makes them is not to wait for memory that is free already."""
+    async with serving(response_window=100) as (app, consumer):
+        server, channel = await begun(app, consumer, paced=True)
+        await consumer.layer.asend(channel, {"content": b"x" * REPORT_BYTES, "more_content": True})
+        assert (await consumer.take(names.flow_channel(channel)))["taken"] == 2
+        server.put(type="http.disconnect")
+        await server.end()
+
+
+@in_loop
+async def test_response_that_is_not_paced_is_not_reported() -> None:
+    """Reports that nobody reads would fill their channel."""
+    async with serving(response_window=1) as (app, consumer):
+        server, channel = await begun(app, consumer)
+        await consumer.layer.asend(channel, {"content": b"1", "more_content": True})
+        await server.take()
+        server.put(type="http.disconnect")
+        await server.end()
+        await consumer.take("http.disconnect")
+        assert consumer.is_empty(names.flow_channel(channel))
+
+
+@in_loop
+@pytest.mark.parametrize(("paced", "told"), [(True, True), (False, False)])
+async def test_part_for_a_client_that_has_gone_is_answered_if_it_is_paced(paced: bool, told: bool) -> None:
+    """Who missed that the client went is told again."""
+    async with serving() as (app, consumer):
+        server = request(app)
+        channel = (await consumer.take("http.request"))["reply_channel"]
+        server.put(type="http.disconnect")
+        await server.end()
+        await consumer.take("http.disconnect")
+        before = counters.value("interface.dropped.unknown")
+        await consumer.layer.asend(channel, {"content": b"1", "more_content": True, "paced": paced})
+        flow = names.flow_channel(channel)
+        if told:
+            assert (await consumer.take(flow))["closed"]
+        else:
+            await eventually(lambda: counters.value("interface.dropped.unknown") == before + 1)
+            assert consumer.is_empty(flow)
 
 
 @in_loop

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels import counters
+from channels import counters, names
 from channels.exceptions import ChannelFull, MessageTooLarge
 from channels.interface.effects import Effects, ToClient, ToLayer
 from channels.interface.http import HttpBridge
@@ -268,6 +268,41 @@ def test_unreadable_further_reply_cuts_the_response(reply: dict[str, Any]) -> No
     assert (events(effects), channels(effects), bridge.finished) == ([], ["http.disconnect"], True)
 
 
+def test_response_that_is_broken_off_cuts_the_connection() -> None:
+    """Without its last event, so that what the client has does not pass for the whole."""
+    bridge = answering()
+    before = counters.value("http.aborted.incomplete")
+    effects = bridge.reply({"content": b"", "more_content": False, "closed": True})
+    assert (events(effects), channels(effects)) == ([], ["http.disconnect"])
+    assert bridge.finished
+    assert counters.value("http.aborted.incomplete") == before + 1
+
+
+def test_response_broken_off_before_it_began_gets_500() -> None:
+    """Nothing better is to come."""
+    assert status(waiting().reply({"content": b"", "more_content": False, "closed": True})) == 500
+
+
+def test_request_says_how_far_its_response_may_run_ahead() -> None:
+    """Whoever makes it may pace himself."""
+    bridge = make_bridge(Limits(response_window=3))
+    ((_, content),) = messages(bridge.client(piece(b"")))
+    assert content["response_window"] == 3
+
+
+def test_client_gone_is_told_to_who_paces_his_response() -> None:
+    """He may be waiting for it."""
+    bridge = waiting()
+    bridge.reply({"status": 200, "content": b"a", "more_content": True, "paced": True})
+    told = messages(bridge.client({"type": "http.disconnect"}))
+    assert (names.flow_channel(REPLY_CHANNEL), {"taken": 0, "closed": True}) in told
+
+
+def test_client_gone_is_not_told_to_who_would_not_listen() -> None:
+    """Nobody reads what is sent there."""
+    assert channels(answering().client({"type": "http.disconnect"})) == ["http.disconnect"]
+
+
 def test_late_reply_is_counted() -> None:
     """What nobody reads leaves a trace."""
     bridge = waiting()
@@ -301,7 +336,14 @@ INPUTS = st.lists(
         st.tuples(
             st.just("reply"),
             st.fixed_dictionaries(
-                {}, optional={"status": st.just(200), "content": st.just(b"x"), "more_content": st.booleans()}
+                {},
+                optional={
+                    "status": st.just(200),
+                    "content": st.just(b"x"),
+                    "more_content": st.booleans(),
+                    "closed": st.booleans(),
+                    "paced": st.booleans(),
+                },
             ),
         ),
         st.tuples(st.sampled_from(["expired", "gone"]), st.none()),

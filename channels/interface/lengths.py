@@ -1,0 +1,24 @@
+"""What the headers of requests and responses say about the length of their bodies."""
+
+from channels.formats import HttpReply
+from channels.types import Scope
+
+_CONTENT_LENGTH = b"content-length"
+
+
+def announced_bytes(scope: Scope) -> int:
+    """Return the length of the body that the request of ``scope`` announces, or 0."""
+    lengths = [value for name, value in scope.get("headers", ()) if name.lower() == _CONTENT_LENGTH]
+    return int(lengths[0]) if lengths and lengths[0].strip().isdigit() else 0
+
+
+def response_headers(scope: Scope, reply: HttpReply) -> list[tuple[bytes, bytes]]:
+    """Return the headers of ``reply``, the first message of the response to ``scope``, with the length if it is known.
+
+    Source: RFC 9110, section 8.6: not where there is no body whatever its length.
+    """
+    headers = [(name.lower(), value) for name, value in reply.headers]
+    is_known = not reply.more_content and scope["method"] != "HEAD" and reply.status not in (204, 304)
+    if is_known and not any(name == _CONTENT_LENGTH for name, _ in headers):
+        headers.append((_CONTENT_LENGTH, b"%d" % len(reply.content)))
+    return headers
