@@ -7,34 +7,32 @@ back with the end of the turn before them. What decides turns is the layer's (``
 then the same message comes again.
 """
 
-import functools
 import logging
 import threading
 import time
-import weakref
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels import conf, counters, formats
-from channels.exceptions import ChannelFull, ConsumeLater, LayerUnavailable
-from channels.layers.turns import LAST_CHANNEL, Early, Ended, NextStep, Turns, Verdict
+from channels.exceptions import ChannelFull, LayerUnavailable
+from channels.hand import current, pick_up
+from channels.layers.turns import LAST_CHANNEL, Early, Taken, Turns, Verdict
 from channels.message import Message
 from channels.names import wait_channel
-from channels.pending import pending_message_store
 from channels.session_turns import SessionTurns
-from channels.turn_keeper import TurnKeeper
-from channels.types import Consumer, Content
+from channels.taken_turn import TakenTurn
+from channels.types import Consumer
 
 __all__ = [
     "LAST_CHANNEL",
     "check_overdue",
-    "collect_released",
     "is_unsettled",
     "mark_as_ordered",
+    "pick_up",
     "settle",
     "take_turn",
+    "take_turns_in_hand",
     "takes_turn",
 ]
 
@@ -52,7 +50,6 @@ REQUEUE_SECONDS = 2.0
 REQUEUE_INTERVAL = 0.05
 """For how long, and how often, a message whose turn has come is offered to a channel that is full."""
 
-_local = threading.local()
 _session_turns: WeakKeyDictionary[Any, SessionTurns] = WeakKeyDictionary()
 _sweeps: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 _lock = threading.Lock()
@@ -67,12 +64,10 @@ def turns_of(layer: Any) -> Turns:
         return _session_turns.setdefault(layer, SessionTurns(layer))
 
 
-def _wait() -> float:
+def wait_seconds() -> float:
+    """Return how long a connection waits for a missing message."""
     wait: float = conf.get("CHANNELS_ORDERING_TIMEOUT")
     return wait
-
-
-_keeper = TurnKeeper(_wait)
 
 
 def mark_as_ordered(consumer: C) -> C:
@@ -84,85 +79,6 @@ def mark_as_ordered(consumer: C) -> C:
 def takes_turn(consumer: Consumer) -> bool:
     """Return whether ``consumer``, a function or class, is known to ask for its turn before anything else."""
     return bool(getattr(consumer, "is_ordered", False) or getattr(consumer, "strict_ordering", False))
-
-
-class TakenTurn:
-    """The turn of a message whose consumer may run now.
-
-    Args:
-        layer: The layer of the message.
-        connection: The reply channel of the message.
-        early: The message and its channel.
-        turns: What gave the turn.
-    """
-
-    def __init__(self, layer: Any, connection: str, early: Early, turns: Turns) -> None:
-        self.connection = connection
-        self._layer = layer
-        self._early = early
-        self._turns = turns
-        if turns.needs_renewal:
-            _keeper.add(self)
-
-    def end(self, message: Message, error: BaseException | None) -> None:
-        """End the turn once what the consumer of ``message`` sent has left; ``error`` is what it raised."""
-        comes_again = isinstance(error, ConsumeLater) and not getattr(message, "__doomed__", False)
-        pending_message_store.call_after_flush(functools.partial(self.let_go, comes_again))
-
-    def let_go(self, comes_again: bool = False) -> None:
-        """End the turn now, or with the next write of a thread that promised to ``settle``."""
-        _keeper.discard(self)
-        hand, post = _hand(), getattr(self._turns, "post_end", None)
-        if hand is not None and post is not None:
-            # A message in hand asks for its turn in the same write, so nothing is passed on to it.
-            step = NextStep.AGAIN if comes_again else NextStep.RUN_RELEASED
-            hand.unsettled += 1
-            post(self.connection, self._early, _wait(), step, functools.partial(self._settle, hand))
-            return
-        try:
-            ended = self._turns.end(self.connection, self._early, _wait(), self._next_step(comes_again))
-        except LayerUnavailable as error:
-            self._report(error)
-        else:
-            self._follow(ended)
-
-    def _settle(self, hand: "Hand", result: Ended | LayerUnavailable) -> None:
-        hand.unsettled -= 1
-        if isinstance(result, LayerUnavailable):
-            self._report(result)
-        else:
-            self._follow(result)
-
-    def _report(self, error: LayerUnavailable) -> None:
-        counters.add("turn.lost.layer")
-        logger.error("Could not end the turn of message %d of %s: %s", self._early.order, self.connection, error)
-
-    def _follow(self, ended: Ended) -> None:
-        released, is_passed_on = ended
-        hand = _hand()
-        if is_passed_on and hand is not None:
-            following = released[0] if released else Early(*hand[0])
-            turn = TakenTurn(self._layer, self.connection, following, self._turns)
-            hand.turns[self.connection, following.order] = turn
-        _release(self._layer, self.connection, released)
-
-    def _next_step(self, comes_again: bool) -> NextStep:
-        if comes_again:
-            return NextStep.AGAIN
-        hand = _hand()
-        if hand is None:
-            return NextStep.LET_GO
-        if hand:
-            following = hand[0][1]
-            if following.get(formats.REPLY_CHANNEL) == self.connection and (
-                following.get(formats.ORDER) == self._early.order + 1
-            ):
-                return NextStep.RUN_IN_HAND
-        return NextStep.RUN_RELEASED
-
-    def renew(self) -> None:
-        """Say that the consumer is still running."""
-        self._turns.renew(self.connection, self._early, _wait())
 
 
 def take_turn(message: Message) -> TakenTurn | None:
@@ -179,33 +95,41 @@ def take_turn(message: Message) -> TakenTurn | None:
     order = message.content.get(formats.ORDER)
     if order is None:
         raise ValueError("No `order` value in message; @enforce_ordering can only be used on messages containing it.")
-    if not isinstance(order, int) or isinstance(order, bool) or order < 0:
+    if not _is_order(order):
         raise ValueError(f"The `order` of a message must be a whole number from 0, not {order!r}.")
-    layer, connection = message.channel_layer, message.reply_channel.name
-    hand = _hand()
-    passed_on = hand.turns.pop((connection, order), None) if hand is not None else None
-    if passed_on is not None:
-        return passed_on
+    layer, connection, hand = message.channel_layer, message.reply_channel.name, current()
+    if hand is not None:
+        hand.is_used = True
+        turn: TakenTurn | None = hand.turns.pop((connection, order), None)
+        if turn is not None:
+            layer.push()
+            return turn
     turns = turns_of(layer)
     early = Early(message.channel.name, message.content)
-    verdict, released = turns.take(connection, early, _wait(), _limit(layer, connection))
+    taken = turns.take(connection, early, wait_seconds(), _limit(layer, connection))
+    return _make_turn(layer, connection, early, turns, taken)
+
+
+def _is_order(order: object) -> bool:
+    return isinstance(order, int) and not isinstance(order, bool) and order >= 0
+
+
+def _make_turn(layer: Any, connection: str, early: Early, turns: Turns, taken: Taken) -> TakenTurn | None:
+    verdict, released = taken
     if verdict is Verdict.RUN:
-        return TakenTurn(layer, connection, early, turns)
-    counters.add(f"message.{_OUTCOMES[verdict]}.order")
-    logger.debug("Message %d of %s is not run now: %s", order, connection, verdict.value)
+        return TakenTurn(layer, connection, early, turns, wait_seconds, release)
+    counters.add(f"message.{'held' if verdict is Verdict.HELD else 'dropped'}.order")
+    logger.debug("Message %d of %s is not run now: %s", early.order, connection, verdict.value)
     if verdict is Verdict.FULL:
         logger.error(
             "Cannot add unordered message to already full __wait__ channel for socket %s: message %d and many more "
             "came before an earlier one had run. The socket is closed.",
             connection,
-            order,
+            early.order,
         )
         _close(layer, connection)
-    _release(layer, connection, released)
+    release(layer, connection, released)
     return None
-
-
-_OUTCOMES = {Verdict.HELD: "held", Verdict.DROPPED: "dropped", Verdict.FULL: "dropped"}
 
 
 def _limit(layer: Any, connection: str) -> int:
@@ -213,57 +137,70 @@ def _limit(layer: Any, connection: str) -> int:
     return max(LEAST_KEPT, capacity)
 
 
-# Messages whose turn has come
+# Messages in hand
 
 
-class Hand(deque[tuple[str, Content]]):
-    """Messages that a thread runs before anything else.
+def take_turns_in_hand(layer: Any) -> None:
+    """Ask at once for the turns of all ordered messages that the calling thread has in hand.
 
-    Attributes:
-        turns: The turns that some of them have already, by connection and order.
-        unsettled: How many turns of this thread were ended without hearing yet what that brought.
+    Those whose turn it is not are taken out of the hand. Does nothing where that would not be cheaper than to
+    ask when they are run.
     """
+    hand, turns = current(), turns_of(layer)
+    if hand is None or not hand.is_used or len(hand) < 2 or not hasattr(turns, "take_many"):
+        return
+    while asked := _first_in_hand(layer):
+        try:
+            answers = turns.take_many([(at, early) for at, early in asked], wait_seconds(), _limit(layer, asked[0][0]))
+        except LayerUnavailable:
+            return
+        put_off = 0
+        for (connection, early), taken in zip(asked, answers, strict=True):
+            turn = _make_turn(layer, connection, early, turns, taken)
+            if turn is None:
+                hand.remove((early.channel, early.content))
+                put_off += 1
+            else:
+                hand.turns[connection, early.order] = turn
+        if not put_off:
+            return
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.unsettled = 0
-        self.turns: dict[tuple[str, int], TakenTurn] = {}
 
-
-def collect_released() -> deque[tuple[str, Content]]:
-    """Return where messages whose turn has come are put for the calling thread, which promises to run them next.
-
-    Without this they go back to the channel they came from. A worker calls this once and runs what it finds after
-    each message. It waits for nothing while it ``is_unsettled``; any call of the layer brings the news.
-    """
-    hand = Hand()
-    # Weakly: when the caller has gone, messages go back to their channels.
-    _local.hand = weakref.ref(hand)
-    return hand
+def _first_in_hand(layer: Any) -> list[tuple[str, Early]]:
+    """Return the first message of each connection in hand that has no turn and whose consumer is ordered."""
+    hand = current()
+    found: dict[str, Early] = {}
+    have_turns = {connection for connection, _ in hand.turns} if hand is not None else set()
+    for channel, content in hand or ():
+        connection, early = content.get(formats.REPLY_CHANNEL), Early(channel, content)
+        if not connection or connection in have_turns or not _is_order(content.get(formats.ORDER)):
+            continue
+        if connection in found and found[connection].order <= early.order:
+            continue
+        match = layer.router.match(Message(content, channel, layer))
+        if match is not None and takes_turn(match[0]):
+            found[connection] = early
+    return list(found.items())
 
 
 def is_unsettled() -> bool:
     """Return whether the calling thread ended turns and has not heard yet what that brought."""
-    hand = _hand()
+    hand = current()
     return hand is not None and hand.unsettled > 0
 
 
 def settle(layer: Any) -> bool:
-    """Hear what the turns brought that the calling thread ended; return whether there are messages to run."""
+    """Hear what the turns brought that the calling thread ended; return whether it has messages in hand."""
     if is_unsettled():
         layer.push(wait=True)
-    return bool(_hand())
+    return bool(current())
 
 
-def _hand() -> Hand | None:
-    hand: Hand | None = _local.hand() if hasattr(_local, "hand") else None
-    return hand
-
-
-def _release(layer: Any, connection: str, released: Sequence[Early]) -> None:
-    hand = _hand()
+def release(layer: Any, connection: str, released: Sequence[Early]) -> None:
+    """Put messages whose turn has come into the hand of the calling thread, or back on their channels."""
+    hand = current()
     if hand is not None:
-        hand.extendleft(reversed(released))
+        hand.extendleft((message.channel, message.content) for message in reversed(released))
         return
     for number, message in enumerate(released):
         if not _requeue(layer, message):
@@ -307,7 +244,7 @@ def check_overdue(layer: Any) -> None:
         return
     _sweeps[layer] = now + SWEEP_SECONDS
     try:
-        stalled = turns_of(layer).stalled(_wait())
+        stalled = turns_of(layer).stalled(wait_seconds())
     except LayerUnavailable as error:
         logger.debug("Could not look for connections that wait in vain: %s", error)
         return
@@ -319,17 +256,17 @@ def check_overdue(layer: Any) -> None:
                 "%d later messages are dropped and the socket is closed.",
                 missing,
                 connection,
-                _wait(),
+                wait_seconds(),
                 dropped,
             )
             _close(layer, connection)
         counters.add("message.dropped.gap", dropped)
-        _release(layer, connection, released)
+        release(layer, connection, released)
 
 
 def _let_go_unused() -> None:
-    """End turns that were passed on to messages whose consumers turned out not to be ordered."""
-    hand = _hand()
+    """End turns that were taken for messages whose consumers turned out not to be ordered."""
+    hand = current()
     while hand is not None and not hand and hand.turns:
         _, turn = hand.turns.popitem()
         turn.let_go()

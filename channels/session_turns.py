@@ -62,21 +62,27 @@ class SessionTurns:
             self._waiting[connection, message.order] = (self._clock() + wait, line.next)
         return Taken(Verdict.HELD, self._look_again(connection, message))
 
-    def end(self, connection: str, message: Early, wait: float, next_step: NextStep = NextStep.LET_GO) -> Ended:
+    def end(
+        self,
+        connection: str,
+        message: Early,
+        wait: float,
+        next_step: NextStep = NextStep.LET_GO,
+        first: int | None = None,
+    ) -> Ended:
         """End a turn; messages that are released but still early are kept again when they are run."""
         store, line = _read(connection)
-        if not line.has_turn(message):
+        first = message.order if first is None else first
+        if not line.has_turn(first):
             return Ended()
         was_broken = line.state is State.BROKEN
         now = self._clock()
-        _, is_passed_on = line.end(message, next_step, now, wait, now + wait)
+        line.end(first, message, next_step, now, wait, now + wait)
         if line.state is State.ENDED and not was_broken:
             # All before it ran, so nothing can come that would begin the connection anew.
             store.delete_stored()
         else:
             _write(store, line)
-        if is_passed_on:
-            return Ended((), True)
         released = self._take_waiting(connection)
         if line.state is State.OPEN:
             return Ended(released)
@@ -85,7 +91,7 @@ class SessionTurns:
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""
         store, line = _read(connection)
-        if line.has_turn(message):
+        if line.has_turn(message.order):
             line.due = self._clock() + wait
             _write(store, line)
 

@@ -66,6 +66,8 @@ class MessageScope:
 
     def close(self, error: BaseException | None) -> None:
         """Close what was opened, last first; one that fails does not keep the others open."""
+        if not self._sessions and self._turn is None:
+            return
         with ExitStack() as stack:
             if self._turn is not None:
                 stack.callback(self._turn, error)

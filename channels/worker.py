@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ logger = logging.getLogger("django.channels")
 RECEIVE_SECONDS = 1.0
 """How long a worker waits for a message before it looks whether it shall stop."""
 
-BATCH_SECONDS = 0.001
+BATCH_SECONDS = 0.002
 """How long the messages taken together may take to run, by what messages took so far."""
 
 BATCH_LIMIT = 32
@@ -33,6 +32,9 @@ BATCH_LIMIT = 32
 
 _MEMORY = 0.2
 """Weight of the newest message in the average time of a message."""
+
+_OUTLIER = 4.0
+"""How many times the average one message counts at most."""
 
 JOIN_SECONDS = 60.0
 """How long a group waits for its threads to finish what they are doing."""
@@ -114,25 +116,20 @@ class Worker:
             logger.error("There is no channel to consume: check the routing and the channel filters of this worker.")
             return
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
-        # Ordered messages whose turn came with the end of the one before; they are this worker's to run next.
-        released = ordering.collect_released()
+        # What was received, and ordered messages whose turn came with the end of the one before.
+        hand = ordering.pick_up()
         # What a consumer sends leaves in one write with the next receive, or before the next consumer runs.
         with pending_message_store.posting_to(self.channel_layer):
             while not self.termed:
                 # The receive brings home what ended turns released; who has turns out does not wait for others.
-                deliveries = self._receive(channels, 0 if ordering.is_unsettled() else RECEIVE_SECONDS)
-                self._run_released(released)
-                for delivery in deliveries:
-                    for channel in delivery.channels:
-                        self._run_one(channel, delivery.content)
-                        self._run_released(released)
+                for delivery in self._receive(channels, 0 if ordering.is_unsettled() else RECEIVE_SECONDS):
+                    hand.extend((channel, delivery.content) for channel in delivery.channels)
+                ordering.take_turns_in_hand(self.channel_layer)
+                while hand:
+                    self._run_one(*hand.popleft())
                 ordering.check_overdue(self.channel_layer)
             while ordering.settle(self.channel_layer):
-                self._run_released(released)
-
-    def _run_released(self, released: deque[tuple[str, Content]]) -> None:
-        while released:
-            self._run_one(*released.popleft())
+                self._run_one(*hand.popleft())
 
     def _batch_limit(self) -> int:
         """Return how many messages may be taken now: one where consumers are slow, so that others get the rest."""
@@ -172,7 +169,9 @@ class Worker:
             logger.exception("Error dispatching a message on %s", channel)
         finally:
             self.in_job = False
-            self._average += _MEMORY * (time.perf_counter() - started - self._average)
+            # One message that took far longer, because the processor was taken away, says little of the others.
+            took = min(time.perf_counter() - started, _OUTLIER * self._average)
+            self._average += _MEMORY * (took - self._average)
 
 
 class WorkerGroup(Worker):

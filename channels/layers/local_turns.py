@@ -51,14 +51,21 @@ class LocalTurns:
                     return Taken(Verdict.FULL, released)
             return Taken(verdict)
 
-    def end(self, connection: str, message: Early, wait: float, next_step: NextStep = NextStep.LET_GO) -> Ended:
+    def end(
+        self,
+        connection: str,
+        message: Early,
+        wait: float,
+        next_step: NextStep = NextStep.LET_GO,
+        first: int | None = None,
+    ) -> Ended:
         """End a turn."""
         with self._lock:
             line = self._lines.get(connection)
             if line is None:
                 return Ended()
             now = self._clock()
-            ended = line.end(message, next_step, now, wait, math.inf)
+            ended = line.end(message.order if first is None else first, message, next_step, now, wait, math.inf)
             self._settle(connection, line, now)
             return ended
 

@@ -65,7 +65,7 @@ class Ended(NamedTuple):
 
     Attributes:
         released: Kept messages that are the caller's to run, or to put back on their channels.
-        is_passed_on: Whether the next message, in hand or the first released, has the turn already.
+        is_passed_on: Whether the first of them has the turn already.
     """
 
     released: Sequence[Early] = ()
@@ -100,9 +100,6 @@ class NextStep(Enum):
     RUN_RELEASED = "run_released"
     """The next message, at once if it is released: the caller runs what is released before anything else."""
 
-    RUN_IN_HAND = "run_in_hand"
-    """The next message, at once: the caller has it in hand."""
-
 
 class Turns(Protocol):
     """What decides turns. ``wait`` is how many seconds a connection waits for a missing message."""
@@ -113,8 +110,15 @@ class Turns(Protocol):
     def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
         """Ask for the turn of ``message``; at most ``limit`` early ones are kept for a connection."""
 
-    def end(self, connection: str, message: Early, wait: float, next_step: NextStep = NextStep.LET_GO) -> Ended:
-        """End a turn."""
+    def end(
+        self,
+        connection: str,
+        message: Early,
+        wait: float,
+        next_step: NextStep = NextStep.LET_GO,
+        first: int | None = None,
+    ) -> Ended:
+        """End a turn that was given to the order ``first`` and ran all messages from there to ``message``."""
 
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""
@@ -184,22 +188,23 @@ class Line:
         if self.due == math.inf and not self.is_running:
             self.due = now + wait
 
-    def has_turn(self, message: Early) -> bool:
-        """Return whether ``message`` still has the turn it was given."""
-        return self.is_running and self.next == message.order
+    def has_turn(self, order: int) -> bool:
+        """Return whether the message of ``order`` still has the turn it was given."""
+        return self.is_running and self.next == order
 
-    def end(self, message: Early, next_step: NextStep, now: float, wait: float, lease: float) -> Ended:
-        """End the turn of ``message``; what follows it without a gap is released, or has the turn until ``lease``."""
-        if not self.has_turn(message):
+    def end(self, first: int, message: Early, next_step: NextStep, now: float, wait: float, lease: float) -> Ended:
+        """End the turn of the messages from ``first`` to ``message``; what follows without a gap is released.
+
+        With ``RUN_RELEASED`` the first of them has the turn until ``lease``.
+        """
+        if not self.has_turn(first):
             return Ended()
-        if next_step is not NextStep.AGAIN:
-            self.next = message.order + 1
-            if message.is_last:
-                self.state = State.ENDED
-            elif next_step is NextStep.RUN_IN_HAND and self.state is State.OPEN:
-                self.due = lease
-                return Ended((), True)
         self.is_running = False
+        self.next = message.order + (next_step is not NextStep.AGAIN)
+        if message.is_last and next_step is not NextStep.AGAIN:
+            self.state = State.ENDED
+        # Copies of what has run.
+        self.early = {order: early for order, early in self.early.items() if order >= self.next}
         released = self._due_next()
         self.due = now + wait if self.early else math.inf
         if released and next_step is NextStep.RUN_RELEASED and self.state is State.OPEN:

@@ -6,12 +6,13 @@ import threading
 import pytest
 from django.contrib.sessions.models import Session
 
-from channels import counters, ordering
+from channels import counters, hand, ordering, taken_turn
 from channels.exceptions import ConsumeLater
 from channels.generic.websockets import WebsocketConsumer
 from channels.message import Message
 from channels.names import wait_channel
 from channels.sessions import channel_session, enforce_ordering, session_for_reply_channel
+from channels.turn_keeper import TurnKeeper
 from tests.support.connection import Connection, make_layer, routes
 
 RECEIVE = "websocket.receive"
@@ -273,7 +274,7 @@ def test_requeue_that_finds_no_room_closes_the_socket(layer_of, monkeypatch, cap
 
 def test_worker_takes_over_what_was_released(socket, seen):
     """Who promised to run released messages finds them, and the layer does not."""
-    released = ordering.collect_released()
+    released = hand.pick_up()
     socket.connect()
     first = socket.content()
     socket.receive("early")
@@ -284,7 +285,7 @@ def test_worker_takes_over_what_was_released(socket, seen):
 
 def test_collector_that_is_gone_collects_nothing(socket, seen):
     """A worker that ended leaves no trap for later consumers in its thread."""
-    ordering.collect_released()
+    hand.pick_up()
     socket.connect()
     first = socket.content()
     socket.receive("early")
@@ -296,7 +297,7 @@ def test_collector_that_is_gone_collects_nothing(socket, seen):
 def test_slow_consumer_is_not_taken_for_a_dead_one(layer_of, settings, monkeypatch, transactional_db):
     """A turn is renewed while its consumer runs, however long that is."""
     settings.CHANNELS_ORDERING_TIMEOUT = 1.0
-    monkeypatch.setattr(ordering, "_keeper", ordering.TurnKeeper(ordering._wait))
+    monkeypatch.setattr(taken_turn, "keeper", TurnKeeper(ordering.wait_seconds))
     entered, leave = threading.Event(), threading.Event()
 
     @enforce_ordering

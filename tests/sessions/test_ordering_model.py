@@ -12,7 +12,7 @@ from django.core.cache import caches
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from channels import names, ordering
+from channels import hand, names, ordering
 from channels.exceptions import ConsumeLater
 from channels.layers.local_turns import LocalTurns
 from channels.layers.redis import RedisChannelLayer
@@ -21,6 +21,7 @@ from channels.message import Message
 from channels.names import random_part
 from channels.session_stores import session_for_reply_channel
 from channels.session_turns import SessionTurns
+from channels.taken_turn import TakenTurn, keeper
 from tests.support.connection import make_layer
 
 WORKERS = 4
@@ -49,7 +50,7 @@ class World:
 
     def __init__(self, kind, frames, has_hands=False):
         self.clock = Clock()
-        self.hands = [ordering.collect_released() for _ in range(WORKERS)] if has_hands else None
+        self.hands = [hand.pick_up() for _ in range(WORKERS)] if has_hands else None
         self.layer = make_layer(capacity=10_000)
         if kind == "local":
             self.layer.channel_layer.turns = LocalTurns(clock=self.clock)
@@ -101,15 +102,15 @@ class World:
         """Act as the thread of ``worker``, and return the messages it must run first."""
         if self.hands is None:
             return ()
-        ordering._local.hand = weakref.ref(self.hands[worker])
+        hand._local.hand = weakref.ref(self.hands[worker])
         return self.hands[worker]
 
     def take(self, worker, choice):
         """Let a worker take a message and begin its consumer, if it is its turn."""
-        hand = self.use_hand_of(worker)
-        if worker in self.running or not (hand or self.on_the_way):
+        in_hand = self.use_hand_of(worker)
+        if worker in self.running or not (in_hand or self.on_the_way):
             return
-        channel, content = hand.popleft() if hand else self.on_the_way.pop(choice % len(self.on_the_way))
+        channel, content = in_hand.popleft() if in_hand else self.on_the_way.pop(choice % len(self.on_the_way))
         connection = content["reply_channel"]
         message = Message(content, channel, self.layer)
         turn = ordering.take_turn(message)
@@ -144,14 +145,14 @@ class World:
         """Kill a worker; what it ran is lost, and it never ends its turn."""
         if worker in self.running and self.turns.needs_renewal:
             connection, order, *_, turn = self.running.pop(worker)
-            ordering._keeper.discard(turn)
+            keeper.discard(turn)
             self.lost.add((connection, order))
             for _, content in self.use_hand_of(worker):
                 self.lost.add((content["reply_channel"], content["order"]))
             if self.hands is not None:
                 for turn in self.hands[worker].turns.values():
-                    ordering._keeper.discard(turn)
-                self.hands[worker] = ordering.collect_released()
+                    keeper.discard(turn)
+                self.hands[worker] = hand.pick_up()
 
     def lose(self, choice):
         """Lose a message on its way. The layer's loss is not the subject of the connect and the disconnect."""
@@ -170,7 +171,7 @@ class World:
     def pass_time(self, seconds):
         """Let time pass for everybody, the living proving that they live; then look who waited too long."""
         turns = [turn for *_, turn in self.running.values()]
-        turns += [turn for hand in self.hands or () for turn in hand.turns.values()]
+        turns += [turn for held in self.hands or () for turn in held.turns.values()]
         for turn in turns:
             turn.renew()
         self.clock.now += seconds
@@ -258,7 +259,7 @@ HARMFUL = steps(LONG_TIMES, INTERRUPTS, LOSSES, DEATHS)
 def live(kind, frames, plan, has_hands=False):
     """Let a world go through a plan and to its end, and check it."""
     caches["default"].clear()
-    vars(ordering._local).pop("hand", None)
+    vars(hand._local).pop("hand", None)
     world = World(kind, frames, has_hands)
     for name, *arguments in plan:
         getattr(world, name)(*arguments)
@@ -347,15 +348,15 @@ def let_two_run_at_once(monkeypatch):
 
 def stop_at_errors(monkeypatch):
     """Break the counter as 1.x did: a consumer that raises does not count."""
-    end = ordering.TakenTurn.end
+    end = TakenTurn.end
 
     def broken(self, message, error):
         if error is None:
             end(self, message, error)
         else:
-            ordering._keeper.discard(self)
+            keeper.discard(self)
 
-    monkeypatch.setattr(ordering.TakenTurn, "end", broken)
+    monkeypatch.setattr(TakenTurn, "end", broken)
 
 
 def forget_who_waits(monkeypatch):

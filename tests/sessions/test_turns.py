@@ -115,9 +115,9 @@ def ask(turns, message, connection=A, limit=100):
     return verdict
 
 
-def end(turns, message, connection=A, next_step=NextStep.LET_GO):
+def end(turns, message, connection=A, next_step=NextStep.LET_GO, first=None):
     """End a turn that is not passed on; return the orders of the messages whose turn has come."""
-    released, is_passed_on = turns.end(connection, message, WAIT, next_step)
+    released, is_passed_on = turns.end(connection, message, WAIT, next_step, first)
     assert not is_passed_on
     if isinstance(turns, SessionTurns):
         # It gives back all it kept; those that are still early are kept again when they are run.
@@ -133,9 +133,9 @@ def end(turns, message, connection=A, next_step=NextStep.LET_GO):
     return [early.order for early in released]
 
 
-def ended(turns, connection, message, wait, next_step):
+def ended(turns, connection, message, wait, next_step, first=None):
     """End a turn; return the released messages and whether it was passed on."""
-    released, is_passed_on = turns.end(connection, message, wait, next_step)
+    released, is_passed_on = turns.end(connection, message, wait, next_step, first)
     return list(released), is_passed_on
 
 
@@ -209,6 +209,16 @@ def test_duplicate_of_what_runs_is_dropped_when_it_has_run(turns):
     assert ask(turns, receive(1)) is Verdict.DROPPED
 
 
+def test_kept_copy_of_what_ran_is_forgotten(subject, turns):
+    """Nobody waits for it, so the connection is not given up for it."""
+    assert ask(turns, receive(1)) is Verdict.RUN
+    ask(turns, receive(1))
+    end(turns, receive(1))
+    subject.pass_time(WAIT + 1)
+    assert list(turns.stalled(WAIT)) == []
+    run(turns, receive(2))
+
+
 def test_message_that_comes_again_keeps_its_place(turns):
     """A turn that ends without advance is given again, and the next order still waits."""
     assert ask(turns, receive(1)) is Verdict.RUN
@@ -218,14 +228,22 @@ def test_message_that_comes_again_keeps_its_place(turns):
     assert end(turns, receive(1)) == [2]
 
 
-def test_turn_passes_on_to_a_message_in_hand(turns):
-    """No other worker can come between, and the end of the second turn releases what waits."""
+def test_one_turn_may_run_several_messages(turns):
+    """A worker that has the next messages in hand tells nobody before they have run."""
     run(turns, connect())
     assert ask(turns, receive(1)) is Verdict.RUN
-    ask(turns, receive(3))
-    assert ended(turns, A, receive(1), WAIT, NextStep.RUN_IN_HAND) == ([], True)
-    assert ask(turns, receive(2)) is Verdict.HELD
-    assert end(turns, receive(2))[:1] == [3]
+    ask(turns, receive(4))
+    assert end(turns, receive(3), first=1) == [4]
+    assert ask(turns, receive(3)) is Verdict.DROPPED
+    run(turns, receive(4))
+
+
+def test_one_turn_may_end_before_a_message_that_comes_again(turns):
+    """Those before it have run."""
+    assert ask(turns, receive(1)) is Verdict.RUN
+    assert end(turns, receive(3), first=1, next_step=NextStep.AGAIN) == []
+    assert ask(turns, receive(2)) is Verdict.DROPPED
+    run(turns, receive(3))
 
 
 def test_turn_passes_on_to_a_released_message(subject, turns):
@@ -238,8 +256,7 @@ def test_turn_passes_on_to_a_released_message(subject, turns):
     released, is_passed_on = turns.end(A, receive(1), WAIT, NextStep.RUN_RELEASED)
     assert ([message.order for message in released], is_passed_on) == ([2, 3], True)
     assert ask(turns, receive(2)) is Verdict.HELD
-    assert ended(turns, A, receive(2), WAIT, NextStep.RUN_IN_HAND) == ([], True)
-    assert end(turns, receive(3)) == []
+    assert end(turns, receive(3), first=2) == []
     assert ask(turns, receive(4)) is Verdict.RUN
     assert end(turns, receive(4)) == [5]
 
@@ -253,9 +270,9 @@ def test_nothing_to_pass_on_lets_go(turns):
 
 def test_last_message_passes_nothing_on(turns):
     """The connection has ended."""
-    assert ask(turns, connect()) is Verdict.RUN
-    assert turns.end(A, connect(), WAIT, NextStep.RUN_IN_HAND).is_passed_on
-    assert ended(turns, A, disconnect(1), WAIT, NextStep.RUN_IN_HAND) == ([], False)
+    assert ask(turns, receive(1)) is Verdict.RUN
+    assert ended(turns, A, disconnect(1), WAIT, NextStep.RUN_RELEASED, 1) == ([], False)
+    run(turns, connect(), disconnect(1), connection=B)
 
 
 def test_messages_after_the_last_are_dropped(turns):

@@ -4,14 +4,16 @@ The meaning of the steps is told in ``channels.layers.turns``, the keys at the h
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.ring import Ring
-from channels.layers.redis.sending import Plan
+from channels.layers.redis.sending import Plan, Step
 from channels.layers.turns import Early, Ended, NextStep, Stalled, Taken, Verdict
+
+T = TypeVar("T")
 
 MIN_LIFE_SECONDS = 86_400.0
 """A line lives at least this long without a message; a socket may be silent for hours."""
@@ -61,9 +63,22 @@ class RedisTurns:
         taken: Taken = self._run(self._take(connection, message, wait, limit))
         return taken
 
-    def end(self, connection: str, message: Early, wait: float, next_step: NextStep = NextStep.LET_GO) -> Ended:
+    def take_many(self, asked: Sequence[tuple[str, Early]], wait: float, limit: int) -> list[Taken]:
+        """Ask for the turns of several messages at once, as connections and messages."""
+        plans = [self._take(connection, message, wait, limit) for connection, message in asked]
+        taken: list[Taken] = self._run(together(plans))
+        return taken
+
+    def end(
+        self,
+        connection: str,
+        message: Early,
+        wait: float,
+        next_step: NextStep = NextStep.LET_GO,
+        first: int | None = None,
+    ) -> Ended:
         """End a turn."""
-        ended: Ended = self._run(self._end(connection, message, wait, next_step))
+        ended: Ended = self._run(self._end(connection, message, wait, next_step, first))
         return ended
 
     def post_end(
@@ -72,10 +87,11 @@ class RedisTurns:
         message: Early,
         wait: float,
         next_step: NextStep,
+        first: int,
         settle: Callable[[Ended | LayerUnavailable], None],
     ) -> None:
         """End a turn with the next write of the calling thread; ``settle`` is told later what that brought."""
-        self._post(self._end(connection, message, wait, next_step), settle)
+        self._post(self._end(connection, message, wait, next_step, first), settle)
 
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""
@@ -105,11 +121,10 @@ class RedisTurns:
         replies = yield {shard: [self._give_up_call(connection, keys, at_once=True)]}
         return Taken(Verdict.FULL, self._read_stalled(connection, replies[shard][0]).released)
 
-    def _end(self, connection: str, message: Early, wait: float, next_step: NextStep) -> Plan[Ended]:
-        """End a turn, in one step."""
+    def _end(self, connection: str, message: Early, wait: float, next_step: NextStep, first: int | None) -> Plan[Ended]:
         shard, keys = self._place(connection)
         arguments = (connection, message.order, int(message.is_last), round(wait * 1000), self._life_ms)
-        tail = (next_step.value, round(FORGET_SECONDS * 1000))
+        tail = (next_step.value, round(FORGET_SECONDS * 1000), message.order if first is None else first)
         replies = yield {shard: [scripts.call(scripts.TURN_END, keys, (*arguments, *tail))]}
         is_passed_on, *blobs = replies[shard][0]
         return Ended([self._decode(blob) for blob in blobs], bool(is_passed_on))
@@ -168,6 +183,29 @@ class RedisTurns:
     def _decode(self, blob: bytes) -> Early:
         kept = self._codec.decode(blob[0], memoryview(blob)[2:])
         return Early(kept["channel"], kept["content"])
+
+
+def together(plans: Sequence[Plan[T]]) -> Plan[list[T]]:
+    """Carry out several plans at the same time, step by step, and return what each returns."""
+    results: dict[int, T] = {}
+    waiting = {number: (plan, next(plan)) for number, plan in enumerate(plans)}
+    while waiting:
+        step: Step = {}
+        begins: dict[tuple[int, int], int] = {}
+        for number, (_, part) in waiting.items():
+            for shard, commands in part.items():
+                begins[number, shard] = len(step.setdefault(shard, []))
+                step[shard] += commands
+        replies = yield step
+        going_on = {}
+        for number, (plan, part) in waiting.items():
+            own = {shard: replies[shard][(at := begins[number, shard]) : at + len(part[shard])] for shard in part}
+            try:
+                going_on[number] = (plan, plan.send(own))
+            except StopIteration as end:
+                results[number] = end.value
+        waiting = going_on
+    return [results[number] for number in range(len(plans))]
 
 
 def _is_long(message: Early) -> bool:
