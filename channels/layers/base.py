@@ -92,10 +92,10 @@ class BaseChannelLayer(ThreadedTwins):
         return send_one_by_one(self, batch)
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[list[Exception | None]], None]) -> None:
-        """Send ``batch`` like ``send_batch``, at the latest with the next call of the calling thread.
+        """Send ``batch`` like ``send_batch``, within a few milliseconds, without waiting for what it comes to.
 
         ``settle`` is called in this thread with what each item came to, now or during a later call. Layers with a
-        server write the batch together with what the thread asks for next, and do not wait in between.
+        server write the batch together with what the thread asks for next, if that comes soon.
         """
         try:
             settle(self.send_batch(batch))

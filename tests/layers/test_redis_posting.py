@@ -96,6 +96,27 @@ def test_push_sends_without_waiting(layer: RedisChannelLayer, server: RedisServe
     assert outcomes == [None]
 
 
+def test_posted_messages_do_not_wait_for_their_thread(layer: RedisChannelLayer, server: RedisServer) -> None:
+    """A thread that does something else for long does not hold back what it posted."""
+    layer.receive_batch(["other"], timeout=0.01)
+    layer.post_batch(outgoing(1), lambda outcomes: None)
+    other = RedisChannelLayer(hosts=[server.url])
+    assert other.receive_batch(["c"], timeout=5)[0].content == {"n": 1}
+    other.close()
+
+
+def test_flusher_ends_when_nothing_is_posted(layer: RedisChannelLayer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread stays behind, and the next post starts another."""
+    monkeypatch.setattr("channels.layers.redis.flusher.IDLE_SECONDS", 0.01)
+    for _ in range(2):
+        others = set(threading.enumerate())
+        layer.post_batch(outgoing(1), lambda outcomes: None)
+        (thread,) = set(threading.enumerate()) - others
+        layer.push(wait=True)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_refusals_reach_who_posted(layer: RedisChannelLayer) -> None:
     """Each item gets its own outcome, what could not be encoded included."""
     outcomes: list[Any] = []

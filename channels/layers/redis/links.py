@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
+from channels.layers.redis.flusher import Flusher
 from channels.layers.redis.receiving import Reader, Spare, must_look_first, shuffled, take_command, unblock
 from channels.layers.redis.sending import Plan, Step
 from channels.layers.redis.shards import Facts, Shard
@@ -51,6 +52,7 @@ class Links:
         self._mine = _Mine()
         self._lock = threading.Lock()
         self._all: WeakSet[Link] = WeakSet()
+        self._flusher = Flusher(self._all, self._lock)
 
     def run(self, plan: Plan[T]) -> T:
         """Carry out ``plan`` and return its result. All shards of a step work at the same time.
@@ -109,6 +111,7 @@ class Links:
         else:
             self._mine.posted.append(_Posted(plan, step, settle))
             self._mine.unwritten.update(step)
+            self._flusher.wake()
 
     def push(self) -> None:
         """Write what the calling thread posted, without waiting for the answers."""

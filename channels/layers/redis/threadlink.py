@@ -1,6 +1,7 @@
 """One thread's connection to one shard: commands out, answers in, in order. What they mean is not known here."""
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +27,9 @@ class Link:
         self._facts: Facts | None = None
         self._last_used = 0.0
         self._unsent: list[bytes] = []
+        self._posted_at = 0.0
         self._awaited = 0
+        self._writing = threading.Lock()
         self._pid = os.getpid()
 
     def facts(self) -> Facts:
@@ -55,12 +58,33 @@ class Link:
     def post(self, commands: Sequence[bytes]) -> None:
         """Keep ``commands`` for the next write; their answers come before those of later ones."""
         self.facts()
-        self._unsent += commands
+        with self._writing:
+            if not self._unsent:
+                self._posted_at = time.monotonic()
+            self._unsent += commands
 
     def write(self, commands: Sequence[bytes] = ()) -> None:
         """Send what was posted, and ``commands``; the answers are then to be read."""
         self.facts()
-        commands = [*self._unsent, *commands]
+        with self._writing:
+            self._send([*self._unsent, *commands])
+
+    def write_late(self, wait: float) -> bool:
+        """Send what was posted more than ``wait`` seconds ago; return whether something younger is left.
+
+        For another thread than the link's own: it opens no connection.
+        """
+        if not self._unsent:
+            return False
+        with self._writing:
+            if self._connection is None or not self._unsent:
+                return False
+            if time.monotonic() - self._posted_at < wait:
+                return True
+            self._send(self._unsent)
+        return False
+
+    def _send(self, commands: Sequence[bytes]) -> None:
         if not commands:
             return
         try:
