@@ -402,3 +402,14 @@ def test_cancelled_send_leaves_the_others_alone(layer: RedisChannelLayer) -> Non
     assert isinstance(second, asyncio.CancelledError)
     arrived = [delivery.content["n"] for delivery in layer.receive_batch(["test"], 10)]
     assert [number for number in arrived if number != 1] == [0, 2]
+
+
+def test_layer_outlives_any_number_of_lost_connections(redis_server: RedisServer) -> None:
+    """A server that comes and goes for a day must not use something up; redis-py's pools stop at 100 connections."""
+    layer = RedisChannelLayer(hosts=[redis_server.url])
+    shard = layer.shards[0]
+    for _ in range(150):
+        shard.open()
+        shard.open_async()
+    layer.send("test.in", {})
+    layer.close()

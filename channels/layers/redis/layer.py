@@ -88,7 +88,7 @@ class RedisChannelLayer(BaseChannelLayer):
     def __init__(
         self,
         expiry: float = DEFAULT_EXPIRY,
-        hosts: Iterable[str | tuple[str, int]] | None = None,
+        hosts: Iterable[str | tuple[str, int] | Shard] | None = None,
         prefix: str = "asgi:",
         group_expiry: float = DEFAULT_GROUP_EXPIRY,
         capacity: int | None = None,

@@ -84,15 +84,9 @@ class Shard:
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         self.label = re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
-        options = {"protocol": 2, "socket_connect_timeout": CONNECT_TIMEOUT, **options}
-        self.socket_timeout: float = options.pop("socket_timeout", None) or SOCKET_TIMEOUT
-        # Reconnecting is ours: a command that was sent twice could be a message delivered twice.
-        self._pool = redis.ConnectionPool.from_url(
-            url, **{"retry": Retry(NoBackoff(), 0), "socket_timeout": self.socket_timeout, **options}
-        )
-        self._async_pool = redis.asyncio.ConnectionPool.from_url(
-            url, **{"retry": AsyncRetry(NoBackoff(), 0), "socket_timeout": None, **options}
-        )
+        self.socket_timeout, for_threads, for_loops = connection_options(options)
+        self._pool = redis.ConnectionPool.from_url(url, **for_threads)
+        self._async_pool = redis.asyncio.ConnectionPool.from_url(url, **for_loops)
 
     @property
     def block_seconds(self) -> float:
@@ -101,11 +95,12 @@ class Shard:
 
     def open(self) -> Any:
         """Return a new connection for a thread, not connected yet."""
-        return self._pool.make_connection()
+        # Not by the pool's own method: it counts what it made, and refuses after so many connections were lost.
+        return self._pool.connection_class(**self._pool.connection_kwargs)
 
     def open_async(self) -> Any:
         """Return a new connection for an event loop, not connected yet."""
-        return self._async_pool.make_connection()  # type: ignore[no-untyped-call]
+        return self._async_pool.connection_class(**self._async_pool.connection_kwargs)
 
     def client(self) -> "redis.Redis":
         """Return a client of redis-py for this server."""
@@ -136,6 +131,22 @@ class Shard:
                 raise self.unavailable(reply) from reply
 
 
+def connection_options(options: Mapping[str, Any]) -> tuple[float, dict[str, Any], dict[str, Any]]:
+    """Return the socket timeout in seconds, and the keywords for connections of threads and of event loops.
+
+    Raises:
+        ValueError: The socket timeout is shorter than a wait.
+    """
+    common = {"protocol": 2, "socket_connect_timeout": CONNECT_TIMEOUT, **options}
+    timeout: float | None = common.pop("socket_timeout", None)
+    if timeout is not None and timeout < BLOCK_SECONDS:
+        raise ValueError("The socket timeout must be at least 5 seconds")
+    timeout = timeout or SOCKET_TIMEOUT
+    # Reconnecting is ours: a command that was sent twice could be a message delivered twice.
+    for_threads = {"retry": Retry(NoBackoff(), 0), "socket_timeout": timeout, **common}
+    return timeout, for_threads, {"retry": AsyncRetry(NoBackoff(), 0), "socket_timeout": None, **common}
+
+
 def forgotten(replies: Sequence[Any]) -> list[int]:
     """Return the positions of the commands whose script the server has forgotten."""
     return [position for position, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
@@ -145,7 +156,7 @@ def make_shards(hosts: Any, connection_kwargs: Mapping[str, Any] | None) -> list
     """Return a shard for each of ``hosts``.
 
     Args:
-        hosts: URLs, or pairs of host and port; None is one server on this machine.
+        hosts: URLs, pairs of host and port, or shards; None is one server on this machine.
         connection_kwargs: Keywords for redis-py's connections.
 
     Raises:
@@ -155,17 +166,16 @@ def make_shards(hosts: Any, connection_kwargs: Mapping[str, Any] | None) -> list
         hosts = [("localhost", 6379)]
     if isinstance(hosts, str | bytes):
         raise ValueError("ASGI Redis hosts must be specified as an iterable list of hosts.")
-    options = dict(connection_kwargs or {})
-    timeout = options.get("socket_timeout")
-    if timeout is not None and timeout < BLOCK_SECONDS:
-        raise ValueError("The socket timeout must be at least 5 seconds")
-    shards = [Shard(host if isinstance(host, str) else _url(host), options) for host in hosts]
+    options = connection_kwargs or {}
+    shards = [host if isinstance(host, Shard) else Shard(_url(host), options) for host in hosts]
     if not shards:
         raise ValueError("ASGI Redis hosts must name at least one host.")
     return shards
 
 
 def _url(host: Any) -> str:
+    if isinstance(host, str):
+        return host
     try:
         name, port = host
     except (TypeError, ValueError) as error:
