@@ -46,6 +46,7 @@ def dispatch(
     sender: type,
     callback: Callable[[str, Message], None] | None = None,
     message_retries: int = DEFAULT_MESSAGE_RETRIES,
+    on_error: Callable[[Message, Consumer, BaseException], None] | None = None,
 ) -> None:
     """Run the consumer of one message. An error of the consumer ends this message only.
 
@@ -56,6 +57,7 @@ def dispatch(
         sender: Sender of the signals.
         callback: Called with (channel, message) before the consumer.
         message_retries: How often ``ConsumeLater`` may put the message back.
+        on_error: Acts on what the consumer raised; None is ``act_on_error``.
     """
     logger.debug("Got message on %s (reply %s)", channel, content.get(formats.REPLY_CHANNEL, "none"))
     message = Message(content, channel, layer)
@@ -71,7 +73,7 @@ def dispatch(
     if not takes_turn(match[0]):
         # What was posted must not wait for this consumer. Asking for a turn takes it along.
         layer.push()
-    consume(message, match, sender=sender, on_error=_act_on_error)
+    consume(message, match, sender=sender, on_error=on_error or act_on_error)
 
 
 def consume(
@@ -118,7 +120,8 @@ def _run_on_socket(message: Message, consumer: Consumer, error: ChannelSocketExc
         _report(message, consumer, failure)
 
 
-def _act_on_error(message: Message, consumer: Consumer, error: BaseException) -> None:
+def act_on_error(message: Message, consumer: Consumer, error: BaseException) -> None:
+    """Do what ``error`` asks for, or log it and answer whoever waits for ``message``."""
     channel = message.channel.name if message.channel else ""
     if isinstance(error, ConsumeLater):
         _put_back(message, channel)

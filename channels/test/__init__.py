@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from channels.test.base import apply_routes as apply_routes
     from channels.test.http import HttpClient as HttpClient
     from channels.test.liveserver import ChannelLiveServerTestCase as ChannelLiveServerTestCase
+    from channels.test.session import SocketClosed as SocketClosed
+    from channels.test.session import SocketRefused as SocketRefused
+    from channels.test.session import WebsocketSession as WebsocketSession
     from channels.test.websocket import WSClient as WSClient
 
 _HOMES = {
@@ -23,7 +26,10 @@ _HOMES = {
     "Client": "base",
     "HttpClient": "http",
     "TransactionChannelTestCase": "base",
+    "SocketClosed": "session",
+    "SocketRefused": "session",
     "WSClient": "websocket",
+    "WebsocketSession": "session",
     "apply_routes": "base",
 }
 

@@ -6,7 +6,6 @@ Its messages are made by the functions that the interface makes them with.
 import json as json_module
 from collections import deque
 from collections.abc import Mapping
-from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,27 +25,13 @@ from channels.message import Message
 from channels.registry import DEFAULT_CHANNEL_LAYER
 from channels.sessions import session_for_reply_channel
 from channels.test.base import Client
+from channels.test.encoding import encode_cookies, encode_headers
 from channels.types import Content, Scope
 
 REQUEST = "http.request"
 
 _OF_THE_HANDSHAKE = frozenset({"headers", "query_string"})
 """What the later messages of a socket do not have."""
-
-
-def encode_cookies(cookies: Mapping[str, str]) -> bytes:
-    """Return ``cookies`` as the value of a ``Cookie`` header."""
-    jar: SimpleCookie = SimpleCookie(dict(cookies))
-    return "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in jar.values()).encode("latin-1")
-
-
-def encode_headers(headers: Mapping[str, Any]) -> list[list[bytes]]:
-    """Return ``headers`` as messages carry them."""
-    return [[_bytes(name).lower(), _bytes(value)] for name, value in headers.items()]
-
-
-def _bytes(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("latin-1")
 
 
 class WSClient(Client):
