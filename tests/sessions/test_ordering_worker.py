@@ -1,0 +1,103 @@
+"""A worker with several ordered messages in hand: it asks for all turns at once and keeps what it must put off."""
+
+import pytest
+
+from channels import route
+from channels.layers.base import Outgoing
+from channels.layers.redis import RedisChannelLayer
+from channels.registry import ChannelLayerWrapper
+from channels.sessions import enforce_ordering
+from channels.worker import Worker
+
+QUEUE = "websocket.send.test!"
+RECEIVE = "websocket.receive"
+
+
+@pytest.fixture
+def ran():
+    """Socket and order of what ran, in the order in which it did."""
+    return []
+
+
+@pytest.fixture
+def site(redis_url, ran, db, settings):
+    """A layer with an ordered consumer of frames, and unordered ones of frames that say hurry and of disconnects."""
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+
+    def note(message):
+        ran.append((message.reply_channel.name.rpartition("!")[2], message["order"]))
+        message.reply_channel.send({"text": str(message["order"])})
+
+    routing = [
+        route(RECEIVE, note, text="^hurry"),
+        route(RECEIVE, enforce_ordering(note)),
+        route("websocket.disconnect", note),
+    ]
+    layer = RedisChannelLayer(hosts=[redis_url], capacity=1000)
+    yield ChannelLayerWrapper(layer, "default", routing)
+    layer.close()
+
+
+def work(site, *messages):
+    """Send messages in one batch and let a worker run until as many have run as were sent."""
+    batch = [
+        Outgoing(channel, {"reply_channel": f"{QUEUE}{socket}", "path": "/", "order": order, "text": text})
+        for socket, order, text, channel in (entry if len(entry) == 4 else (*entry, RECEIVE) for entry in messages)
+    ]
+    site.send_batch(batch)
+    ran = []
+    worker = Worker(site, signal_handlers=False)
+
+    def note(channel, message):
+        ran.append(message)
+        worker.termed = len(ran) >= len(messages)
+
+    worker.callback = note
+    # It may take several messages at once from the start.
+    worker._average = 0.0001
+    worker.run()
+
+
+def replies(site):
+    """Return what each socket was sent."""
+    found = {}
+    while deliveries := site.receive_batch([QUEUE], 100):
+        for channels, content, _ in deliveries:
+            found.setdefault(channels[0].rpartition("!")[2], []).append(content.get("text") or content)
+    return found
+
+
+def test_frames_of_several_sockets_run_in_order(site, ran):
+    """Whatever their order on the channel."""
+    work(site, ("a", 1, "x"), ("b", 1, "x"), ("a", 2, "x"), ("c", 1, "x"), ("b", 2, "x"), ("a", 3, "x"))
+    assert [order for socket, order in ran if socket == "a"] == [1, 2, 3]
+    assert replies(site) == {"a": ["1", "2", "3"], "b": ["1", "2"], "c": ["1"]}
+
+
+def test_early_frame_in_hand_runs_after_the_one_before(site, ran):
+    """It is kept, and comes back with the end of the turn before it."""
+    work(site, ("a", 1, "x"), ("b", 1, "x"))
+    ran.clear()
+    site.send(RECEIVE, {"reply_channel": f"{QUEUE}a", "path": "/", "order": 3, "text": "x"})
+    work(site, ("b", 2, "x"), ("a", 2, "x"))
+    work(site, ("a", 4, "x"))
+    assert [order for socket, order in ran if socket == "a"] == [2, 3, 4]
+
+
+def test_unordered_frame_is_not_put_off(site, ran):
+    """Its route does not ask for a turn, so none is asked for on its behalf."""
+    work(site, ("a", 1, "x"), ("b", 1, "x"))
+    ran.clear()
+    work(site, ("a", 9, "hurry up"), ("b", 2, "x"))
+    assert ("a", 9) in ran
+
+
+def test_turn_that_goes_on_to_an_unordered_message_ends(site, ran):
+    """The disconnect consumer asks for no turn; the one it was given does not stay out for ever."""
+    work(site, ("a", 1, "x"), ("b", 1, "x"), ("a", 2, "x"), ("a", 3, "", "websocket.disconnect"))
+    site.push(wait=True)
+    client = site.channel_layer.connection(0)
+    running = [client.hget(key, "running") for key in client.scan_iter("asgi::turn:*")]
+    client.close()
+    assert b"1" not in running
+    assert sorted(order for socket, order in ran if socket == "a") == [1, 2, 3]
