@@ -18,7 +18,6 @@ from channels.exceptions import (
     MalformedReply,
 )
 from channels.message import Message
-from channels.ordering import takes_turn
 from channels.pending import pending_message_store
 from channels.routing import Match
 from channels.signals import consumer_finished, consumer_started
@@ -70,9 +69,6 @@ def dispatch(
     if callback is not None:
         callback(channel, message)
     logger.debug("Dispatching message on %s to %s", channel, name_that_thing(match[0]))
-    if not takes_turn(match[0]):
-        # What was posted must not wait for this consumer. Asking for a turn takes it along.
-        layer.push()
     consume(message, match, sender=sender, on_error=on_error or act_on_error)
 
 

@@ -102,7 +102,6 @@ def take_turn(message: Message) -> TakenTurn | None:
         hand.is_used = True
         turn: TakenTurn | None = hand.turns.pop((connection, order), None)
         if turn is not None:
-            layer.push()
             return turn
     turns = turns_of(layer)
     early = Early(message.channel.name, message.content)

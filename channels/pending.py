@@ -123,10 +123,7 @@ class PendingMessageStore:
 
     @contextlib.contextmanager
     def posting_to(self, layer: Any) -> Iterator[None]:
-        """In the calling thread, let what consumers send on ``layer`` leave with the thread's next call of it.
-
-        The caller promises to make that call, or to ``push``, before it does anything that may last.
-        """
+        """In the calling thread, let what consumers send on ``layer`` leave with the thread's next call of it."""
         self._thread.posting_to = layer
         try:
             yield
