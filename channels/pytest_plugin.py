@@ -24,6 +24,19 @@ def _require_django() -> None:
         pytest.skip("no Django settings")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let tests with a live server commit what they store, as other processes could not see it otherwise."""
+    # Before pytest-django sorts tests by how they use the database.
+    if not config.pluginmanager.hasplugin("django"):
+        return
+    for item in items:
+        if "live_channels_server" in getattr(item, "fixturenames", ()):
+            marker = item.get_closest_marker("django_db")
+            options = {**(marker.kwargs if marker else {}), "transaction": True}
+            item.add_marker(pytest.mark.django_db(**options), append=False)
+
+
 @pytest.fixture
 def channel_layer() -> "Iterator[ChannelLayerWrapper]":
     """Empty layers, in this process, for every alias of CHANNEL_LAYERS; yields the default one."""
@@ -61,10 +74,11 @@ def live_channels_server(request: pytest.FixtureRequest) -> "Iterator[LiveServer
     """A server and workers in processes of their own, with this test's settings and databases.
 
     ``url`` and ``ws_url`` say where. What consumers raise in the worker fails the test, unless it takes the errors
-    away with ``take_errors()``. Needs pytest-django.
+    away with ``take_errors()``. Implies ``django_db(transaction=True)``, and needs pytest-django.
     """
     _require_django()
-    request.getfixturevalue("transactional_db")
+    if not request.config.pluginmanager.hasplugin("django"):
+        pytest.fail("The fixture live_channels_server needs pytest-django, which prepares the database of tests.")
     from channels.test.live import live_server
 
     with live_server() as server:

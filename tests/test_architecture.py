@@ -46,6 +46,12 @@ PUBLIC_NAMES = {
     "channel_and_http_session",
     "channels.signals": "consumer_started consumer_finished worker_ready worker_process_ready",
     "channels.staticfiles": "StaticFilesHandler StaticFilesConsumer",
+    "channels.test": "ChannelTestCase TransactionChannelTestCase Client WSClient HttpClient apply_routes "
+    "ChannelLiveServerTestCase",
+    "channels.test.base": "ChannelTestCaseMixin ChannelTestCase TransactionChannelTestCase Client apply_routes",
+    "channels.test.http": "HttpClient",
+    "channels.test.liveserver": "ChannelLiveServerTestCase ProtocolServerProcess WorkerProcess",
+    "channels.test.websocket": "WSClient",
     "channels.utils": "name_that_thing",
     "channels.worker": "Worker WorkerGroup",
 }
@@ -58,6 +64,7 @@ SAME_OBJECT = [
     ("channels.channel_layers", "channels.asgi.channel_layers"),
     ("channels.asgi.InvalidChannelLayerError", "channels.exceptions.InvalidChannelLayerError"),
     ("channels.generic.BaseConsumer", "channels.generic.base.BaseConsumer"),
+    ("channels.test.WSClient", "channels.test.websocket.WSClient"),
 ]
 """Pairs of paths under which 1.x showed one thing."""
 

@@ -27,19 +27,24 @@ def make_test_layer(alias: str, routing: Any) -> ChannelLayerWrapper:
 
 
 @contextmanager
-def fresh_layers(aliases: Iterable[str]) -> Iterator[None]:
+def fresh_layers(aliases: Iterable[str], *, may_be_missing: bool = False) -> Iterator[None]:
     """Put empty in-memory layers in the place of ``aliases`` for the length of a ``with`` block.
 
     Where CHANNEL_LAYERS is overridden inside the block, the routings are those of the new value.
 
+    Args:
+        aliases: The layers to replace.
+        may_be_missing: An alias may be one that CHANNEL_LAYERS is still to get.
+
     Raises:
         KeyError: CHANNEL_LAYERS has no such alias.
     """
-    old = {alias: channel_layers[alias] for alias in aliases}
+    wanted = list(aliases)
+    old = {alias: channel_layers[alias] for alias in wanted if alias in channel_layers or not may_be_missing}
 
     def replace(**kwargs: Any) -> None:
         if kwargs.get("setting", "CHANNEL_LAYERS") == "CHANNEL_LAYERS":
-            for alias in old:
+            for alias in wanted:
                 if alias in channel_layers:
                     channel_layers.set(alias, make_test_layer(alias, channel_layers[alias].routing))
 
@@ -50,5 +55,5 @@ def fresh_layers(aliases: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         setting_changed.disconnect(replace)
-        for alias, layer in old.items():
-            channel_layers.set(alias, layer)
+        for alias in wanted:
+            channel_layers.set(alias, old.get(alias))
