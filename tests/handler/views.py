@@ -140,7 +140,7 @@ def stream_fails(request: HttpRequest, after: int) -> StreamingHttpResponse:
     def parts() -> Iterator[bytes]:
         for _ in range(after):
             yield b"part"
-        raise ValueError("the stream broke")
+        raise ValueError("the stream broke on purpose")
 
     return StreamingHttpResponse(parts())
 

@@ -22,6 +22,9 @@ DENIES_WITH_STATUS = {"uvicorn", "hypercorn", "granian"}
 REPORTS_CLOSE_CODES = {"uvicorn", "granian", "daphne"}
 """Servers that tell an application the close code of the client; hypercorn says 1006 for all."""
 
+CUTS_CONNECTIONS = ["uvicorn", "hypercorn", "granian"]
+"""Servers that close the connection of a response that an application leaves incomplete; daphne leaves it open."""
+
 ENDS_SOCKETS = [name for name in COMMANDS if name != "hypercorn" or sys.version_info < (3, 12)]
 """Servers that end open sockets when they are told to stop; from Python 3.12 on, hypercorn waits for the clients."""
 
@@ -61,16 +64,17 @@ class Server:
 
 
 @contextmanager
-def serve(name: str, app: str, processes: Processes) -> Iterator[Server]:
+def serve(name: str, app: str, processes: Processes, *options: str) -> Iterator[Server]:
     """Yield the server ``name`` with ``app``, listening; stop it and insist on a clean end.
 
     Args:
         name: A key of ``COMMANDS``.
         app: Module and attribute, as servers want it: ``package.module:attribute``.
         processes: What it is started with; more of its processes may run.
+        options: Further options; ``{port}`` stands for where it is to listen.
     """
     port = free_port()
-    process = processes.start([part.format(app=app, port=port) for part in COMMANDS[name]])
+    process = processes.start([part.format(app=app, port=port) for part in (*COMMANDS[name], *options)])
     try:
         processes.wait_for_port(port)
         yield Server(name, port, processes, process)
