@@ -16,6 +16,8 @@ urlpatterns = [
     path("headers/", views.headers),
     path("session/", views.session),
     path("big/<int:size>/", views.big),
+    path("digest/", views.digest),
+    path("made/<int:pieces>/<int:size>/", views.made),
     path("stream/", views.stream),
     path("stream/endless/", views.stream_endless),
     path("stream/nothing/", views.stream_nothing),

@@ -1,6 +1,7 @@
 """Views that the handler tests request."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timezone
@@ -94,6 +95,19 @@ def session(request: HttpRequest) -> HttpResponse:
 def big(request: HttpRequest, size: int) -> HttpResponse:
     """A page of ``size`` bytes."""
     return HttpResponse(b"0123456789" * (size // 10) + b"x" * (size % 10))
+
+
+def digest(request: HttpRequest) -> HttpResponse:
+    """What the body adds up to, read piece by piece."""
+    found = hashlib.sha256()
+    while piece := request.read(65536):
+        found.update(piece)
+    return HttpResponse(found.hexdigest())
+
+
+def made(request: HttpRequest, pieces: int, size: int) -> StreamingHttpResponse:
+    """As many pieces of as many bytes, each made when it is its turn."""
+    return StreamingHttpResponse(bytes([number % 256]) * size for number in range(pieces))
 
 
 def stream(request: HttpRequest) -> StreamingHttpResponse:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support.processes import Processes, wait_for
 from tests.support.redis import RedisServer
-from tests.support.servers import Server, serve
+from tests.support.servers import TLS_COMMANDS, Server, serve
 from tests.support.wire import Wire
 
 APP = "tests.handler.site.asgi:application"
@@ -16,7 +16,13 @@ APP = "tests.handler.site.asgi:application"
 
 @contextmanager
 def pages(
-    name: str, directory: Path, redis: RedisServer, *options: str, workers: int = 1, **environment: Any
+    name: str,
+    directory: Path,
+    redis: RedisServer,
+    *,
+    certificate: tuple[Path, Path] | None = None,
+    workers: int = 1,
+    **environment: Any,
 ) -> Iterator[Server]:
     """Yield the server ``name`` with the pages and workers behind it.
 
@@ -24,7 +30,7 @@ def pages(
         name: Which server.
         directory: For logs and sessions.
         redis: What the processes talk over; emptied first.
-        options: Further options of the server.
+        certificate: Files of a certificate and its key; the server then speaks HTTPS and HTTP/2.
         workers: How many worker processes; the pages answer when this returns, if there are any.
         environment: Further variables of the processes, with ``SITE_`` before their names; dicts become JSON.
     """
@@ -38,8 +44,9 @@ def pages(
     try:
         for _ in range(workers):
             processes.start(["-m", "django", "runworker"])
-        with serve(name, APP, processes, *options) as server:
-            if workers and not options:
+        files = {} if certificate is None else {"certificate": certificate[0], "key": certificate[1]}
+        with serve(name, APP, processes, TLS_COMMANDS[name] if files else (), **files) as server:
+            if workers and not files:
                 wait_for(lambda: _answers(server.port), f"An answer of {name}\n{processes.log()}")
             yield server
     finally:

@@ -3,8 +3,9 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.support.processes import Processes, free_port, stop
 
@@ -15,6 +16,12 @@ COMMANDS: dict[str, list[str]] = {
     "daphne": ["-m", "daphne", "{app}", "-b", "127.0.0.1", "-p", "{port}"],
 }
 """Arguments of Python for each server."""
+
+TLS_COMMANDS: dict[str, list[str]] = {
+    "hypercorn": [*COMMANDS["hypercorn"], "--certfile", "{certificate}", "--keyfile", "{key}"],
+    "daphne": ["-m", "daphne", "{app}", "-e", "ssl:{port}:privateKey={key}:certKey={certificate}:interface=127.0.0.1"],
+}
+"""The same for servers that speak HTTP/2, which clients do over TLS only."""
 
 DENIES_WITH_STATUS = {"uvicorn", "hypercorn", "granian"}
 """Servers with the extension that lets an application choose the status of a refused handshake."""
@@ -39,6 +46,7 @@ class Server:
         name: Which server.
         port: Where it listens.
         process: It.
+        beside: The processes that were started before it.
         log_file: What it prints.
     """
 
@@ -46,6 +54,7 @@ class Server:
         self.name = name
         self.port = port
         self.process = process
+        self.beside = [other for other in processes.running if other is not process]
         self._processes = processes
 
     @property
@@ -64,17 +73,18 @@ class Server:
 
 
 @contextmanager
-def serve(name: str, app: str, processes: Processes, *options: str) -> Iterator[Server]:
+def serve(name: str, app: str, processes: Processes, command: Sequence[str] = (), **files: Path) -> Iterator[Server]:
     """Yield the server ``name`` with ``app``, listening; stop it and insist on a clean end.
 
     Args:
         name: A key of ``COMMANDS``.
         app: Module and attribute, as servers want it: ``package.module:attribute``.
         processes: What it is started with; more of its processes may run.
-        options: Further options; ``{port}`` stands for where it is to listen.
+        command: Arguments of Python, if not those in ``COMMANDS``.
+        files: What the arguments name beside ``{app}`` and ``{port}``.
     """
     port = free_port()
-    process = processes.start([part.format(app=app, port=port) for part in (*COMMANDS[name], *options)])
+    process = processes.start([part.format(app=app, port=port, **files) for part in command or COMMANDS[name]])
     try:
         processes.wait_for_port(port)
         yield Server(name, port, processes, process)

@@ -1,7 +1,7 @@
 """HTTP/1.1 as it goes over the wire: requests byte by byte, responses one after the other."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -93,8 +93,12 @@ class Wire:
         while b"\r\n\r\n" not in self._left:
             self._left += self._receive()
 
-    def response(self, method: str = "GET") -> Exchange:
-        """Return the next response; ``method`` is that of its request.
+    def response(self, method: str = "GET", into: Callable[[bytes], Any] | None = None) -> Exchange:
+        """Return the next response.
+
+        Args:
+            method: Of its request.
+            into: Called with each piece of the body, which is then not kept.
 
         Raises:
             CutOff: The connection was closed before its end.
@@ -121,7 +125,7 @@ class Wire:
                 status = event.status_code
                 headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
             elif isinstance(event, h11.Data):
-                body += event.data
+                (into or body.extend)(event.data)
             elif isinstance(event, h11.EndOfMessage):
                 self._left = parser.trailing_data[0]
                 return Exchange(status, headers, bytes(body))
