@@ -1,5 +1,6 @@
 """A site written for 1.x, untouched, behind runserver and behind workers of its own on Redis."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -34,6 +35,21 @@ class OldSite:
         headers = {"Cookie": f"sessionid={cookie}"} if cookie else {}
         url = f"ws://127.0.0.1:{self.port}{path}"
         return self.sockets.enter_context(connect(url, additional_headers=headers, **options))
+
+    def log_in(self, name: str) -> str:
+        """Make a user, log in with Django's own view and return the session key."""
+        code = f"from django.contrib.auth.models import User; User.objects.create_user({name!r}, password={name!r})"
+        shell = self.processes.start([*MANAGE, "shell", "-c", code])
+        assert shell.wait(30) == 0, self.processes.log()
+        token = "t" * 32
+        answer = httpx.post(
+            f"http://127.0.0.1:{self.port}/login/",
+            data={"username": name, "password": name},
+            headers={"Cookie": f"csrftoken={token}", "X-CSRFToken": token},
+            timeout=SECONDS,
+        )
+        assert answer.status_code == 302, answer.text
+        return str(answer.cookies["sessionid"])
 
     def session_of(self, name: str, **data: Any) -> str:
         """Return the session key of a user who has logged in."""
@@ -186,3 +202,54 @@ def test_handshake_is_accepted_or_refused_by_hand(old_site):
     client.send("bye")
     assert client.recv(SECONDS) == "bye"
     wait_for(lambda: client.close_code == 1000, "closed")
+
+
+def test_class_names_its_channels_and_groups(old_site):
+    """A socket's frames become jobs on channels of the project's own; answers come through the group."""
+    client = old_site("classes").open("/workshop/")
+    client.send("double 21")
+    assert client.recv(SECONDS) == "double 42"
+    client.send("square 7")
+    assert client.recv(SECONDS) == "square 49"
+
+
+def test_class_knows_user_path_and_captured_arguments(old_site):
+    """The user logged in through Django's own view."""
+    site = old_site("classes")
+    client = site.open("/mirror/hall/", cookie=site.log_in("anna"))
+    for frame in ("text", b"bytes"):
+        client.send(frame)
+        assert client.recv(SECONDS) == frame
+    client.send("who?")
+    assert client.recv(SECONDS) == "anna on /mirror/hall/ in hall"
+    client.send("bye")
+    wait_for(lambda: client.close_code == 4000, "closed")
+
+
+def test_json_class_encodes_and_decodes(old_site):
+    """To one socket and to a group, on sockets that its connect method did not accept itself."""
+    site = old_site("classes")
+    first, second = site.open("/json/"), site.open("/json/")
+    first.send('{"n": 1}')
+    assert json.loads(first.recv(SECONDS)) == {"n": 1}
+    first.send('{"to": "all"}')
+    assert [json.loads(client.recv(SECONDS)) for client in (first, second)] == [{"to": "all"}] * 2
+
+
+def test_decorators_and_attributes_make_other_classes_of_one(old_site):
+    """Each route has its own start; the count is kept in the channel session."""
+    site = old_site("classes")
+    for path, numbers in (("/count/one/", ["1", "2"]), ("/count/hundred/", ["100", "101"])):
+        client = site.open(path)
+        for number in numbers:
+            client.send("next")
+            assert client.recv(SECONDS) == number
+
+
+def test_streams_share_a_socket(old_site):
+    """Each stream greets, hears its own frames and answers in its own name."""
+    client = old_site("classes").open("/streams/")
+    assert json.loads(client.recv(SECONDS)) == {"stream": "echo", "payload": {"greeting": "on echo"}}
+    for stream, payload in (("echo", {"echo": {"n": 1}}), ("quiet", {"heard": {"n": 1}})):
+        client.send(json.dumps({"stream": stream, "payload": {"n": 1}}))
+        assert json.loads(client.recv(SECONDS)) == {"stream": "echo", "payload": payload}

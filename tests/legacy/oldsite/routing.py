@@ -1,8 +1,8 @@
 """Routing in the forms of 1.x: a dict, dotted strings, and lists."""
 
-from channels import include, route
+from channels import include, route, route_class
 
-from .rooms import consumers
+from .rooms import consumers, generics
 
 raw = {
     "http.request": "tests.legacy.oldsite.rooms.consumers.raw_page",
@@ -53,4 +53,14 @@ visitors = [
         ],
         path=r"^/old/",
     ),
+]
+
+classes = [
+    route_class(generics.Workshop, path=r"^/workshop/"),
+    route_class(generics.Jobs),
+    generics.Mirror.as_route(path=r"^/mirror/(?P<place>\w+)/"),
+    generics.Json.as_route(path=r"^/json/"),
+    generics.Counter.as_route(path=r"^/count/one/", attrs={"first": 0}),
+    generics.Counter.as_route(path=r"^/count/hundred/", attrs={"first": 99}),
+    route_class(generics.Streams, path=r"^/streams/"),
 ]

@@ -1,5 +1,6 @@
-"""One page, to see that Django's views still answer."""
+"""A page, to see that Django's views still answer, and Django's own login."""
 
+from django.contrib.auth.views import LoginView
 from django.http import HttpResponse
 from django.urls import path
 
@@ -9,4 +10,4 @@ def page(request):
     return HttpResponse("a page")
 
 
-urlpatterns = [path("page/", page)]
+urlpatterns = [path("page/", page), path("login/", LoginView.as_view(next_page="/page/"))]
