@@ -62,6 +62,11 @@ class PendingMessageStore:
         self._frames: ContextVar[tuple[_Frame, ...]] = ContextVar("channels_pending_frames", default=())
 
     @property
+    def dropped(self) -> int:
+        """How many messages of consumers that ran in the calling thread could not be sent, so far."""
+        return int(getattr(self._thread, "dropped", 0))
+
+    @property
     def active(self) -> bool:
         """Whether a consumer is running in this context, so that sends are kept."""
         frames = self._frames.get()
@@ -141,14 +146,15 @@ class PendingMessageStore:
     def _settle(self, layer: Any, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> None:
         """Act on what each item came to: full channels are tried again for a while, the rest is reported."""
         deadline = time.monotonic() + self.retry_time
-        full = _report(batch, outcomes)
+        full = self._report(batch, outcomes)
         while full and time.monotonic() < deadline:
             time.sleep(self.retry_interval)
             try:
                 outcomes = send_all(layer, full)
             except Exception as error:
                 outcomes = [error] * len(full)
-            full = _report(full, outcomes)
+            full = self._report(full, outcomes)
+        self._thread.dropped = self.dropped + len(full)
         for item in full:
             counters.add("message.dropped.channel_full")
             logger.error(
@@ -159,18 +165,20 @@ class PendingMessageStore:
                 self.retry_time,
             )
 
-
-def _report(batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> list[Outgoing]:
-    """Return the items whose channel is full; count and log those that failed otherwise."""
-    full = []
-    for item, error in zip(batch, outcomes, strict=True):
-        if isinstance(error, ChannelFull):
-            full.append(item)
-        elif error is not None:
-            counters.add("message.dropped.refused")
-            expected = isinstance(error, ChannelsError | TypeError | AssertionError)
-            logger.error("Could not send a message to %s: %s", item.name, error, exc_info=None if expected else error)
-    return full
+    def _report(self, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> list[Outgoing]:
+        """Return the items whose channel is full; count and log those that failed otherwise."""
+        full = []
+        for item, error in zip(batch, outcomes, strict=True):
+            if isinstance(error, ChannelFull):
+                full.append(item)
+            elif error is not None:
+                self._thread.dropped = self.dropped + 1
+                counters.add("message.dropped.refused")
+                expected = isinstance(error, ChannelsError | TypeError | AssertionError)
+                logger.error(
+                    "Could not send a message to %s: %s", item.name, error, exc_info=None if expected else error
+                )
+        return full
 
 
 pending_message_store = PendingMessageStore()

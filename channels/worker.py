@@ -12,14 +12,18 @@ from typing import Any
 
 from channels import counters, ordering
 from channels.backoff import Backoff
-from channels.dispatch import DEFAULT_MESSAGE_RETRIES, dispatch
-from channels.exceptions import LayerUnavailable
+from channels.dispatch import DEFAULT_MESSAGE_RETRIES, act_on_error, dispatch
+from channels.exceptions import ConsumeLater, DenyConnection, LayerUnavailable
 from channels.layers.base import Delivery
+from channels.layers.twins import DELIVERIES
 from channels.message import Message, pending_message_store
 from channels.signals import worker_ready
-from channels.types import Content
+from channels.types import Consumer, Content
 
 logger = logging.getLogger("django.channels")
+
+Callback = Callable[[str, Message], None]
+OnError = Callable[[Message, Consumer, BaseException], None]
 
 RECEIVE_SECONDS = 1.0
 """How long a worker waits for a message before it looks whether it shall stop."""
@@ -122,11 +126,15 @@ class Worker:
         with pending_message_store.posting_to(self.channel_layer):
             while not self.termed:
                 # The receive brings home what ended turns released; who has turns out does not wait for others.
-                for delivery in self._receive(channels, 0 if ordering.is_unsettled() else RECEIVE_SECONDS):
+                deliveries = self._receive(channels, 0 if ordering.is_unsettled() else RECEIVE_SECONDS)
+                for delivery in deliveries:
                     hand.extend((channel, delivery.content) for channel in delivery.channels)
                 ordering.take_turns_in_hand(self.channel_layer)
                 while hand:
                     self._run_one(*hand.popleft())
+                for delivery in deliveries:
+                    if self._is_kept(delivery.content):  # It was not run, so it waits for its turn in the layer now.
+                        self.channel_layer.finish_delivery(delivery.content, True)
                 ordering.check_overdue(self.channel_layer)
             while ordering.settle(self.channel_layer):
                 self._run_one(*hand.popleft())
@@ -156,14 +164,10 @@ class Worker:
         self.in_job = True
         started = time.perf_counter()
         try:
-            dispatch(
-                self.channel_layer,
-                channel,
-                content,
-                sender=type(self),
-                callback=self.callback,
-                message_retries=self.message_retries,
-            )
+            if self._is_kept(content):
+                self._run_kept(channel, content)
+            else:
+                self._dispatch(channel, content, self.callback, act_on_error)
         except Exception:
             counters.add("message.dropped.dispatch_failed")
             logger.exception("Error dispatching a message on %s", channel)
@@ -172,6 +176,48 @@ class Worker:
             # One message that took far longer, because the processor was taken away, says little of the others.
             took = min(time.perf_counter() - started, _OUTLIER * self._average)
             self._average += _MEMORY * (took - self._average)
+
+    def _dispatch(self, channel: str, content: Content, callback: Callback | None, on_error: OnError) -> None:
+        dispatch(
+            self.channel_layer,
+            channel,
+            content,
+            sender=type(self),
+            callback=callback,
+            message_retries=self.message_retries,
+            on_error=on_error,
+        )
+
+    def _is_kept(self, content: Content) -> bool:
+        """Return whether the layer keeps this message until it hears what came of it."""
+        is_in_hand = getattr(self.channel_layer, "is_in_hand", None) if DELIVERIES in content else None
+        return is_in_hand is not None and is_in_hand(content)
+
+    def _run_kept(self, channel: str, content: Content) -> None:
+        """Run a message that the layer keeps until it hears that the consumer and its sends succeeded."""
+        was_matched, has_failed = False, False
+
+        def callback(channel: str, message: Message) -> None:
+            nonlocal was_matched
+            was_matched = True
+            if self.callback is not None:
+                self.callback(channel, message)
+
+        def on_error(message: Message, consumer: Consumer, error: BaseException) -> None:
+            nonlocal has_failed
+            has_failed = not isinstance(error, DenyConnection)
+            if not isinstance(error, ConsumeLater):  # The layer delivers it again; a copy would make two of it.
+                act_on_error(message, consumer, error)
+
+        succeeded = False
+        try:
+            self.channel_layer.push(wait=True)  # What others sent is not to be counted here.
+            dropped = pending_message_store.dropped
+            self._dispatch(channel, content, callback, on_error)
+            self.channel_layer.push(wait=True)
+            succeeded = was_matched and not has_failed and pending_message_store.dropped == dropped
+        finally:
+            self.channel_layer.finish_delivery(content, succeeded)
 
 
 class WorkerGroup(Worker):

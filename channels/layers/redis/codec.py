@@ -13,6 +13,11 @@ from channels.types import Content
 VERSION = 1
 VIA_GROUP = 1
 ENCRYPTED = 2
+TICKET = 4
+"""Flag of an entry that only says: there is a message in the stream of this channel."""
+
+TICKET_CONTENT: Content = {}
+"""What such an entry is read as; known by its identity."""
 
 _HEADER = struct.Struct(">BBQI")
 _LENGTH = struct.Struct(">I")

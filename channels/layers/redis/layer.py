@@ -6,17 +6,17 @@ What is sent and how answers are read is decided in ``sending`` and ``receiving`
 
 import asyncio
 import functools
-import itertools
+import logging
 import os
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis
 
-from channels import names
+from channels import counters, names
 from channels.exceptions import LayerUnavailable
 from channels.formats import copy_content
 from channels.layers.base import (
@@ -28,37 +28,21 @@ from channels.layers.base import (
 )
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
+from channels.layers.redis.durable import DeadLetter, Durable, compile_delivery
 from channels.layers.redis.encryption import EncryptedCodec
-from channels.layers.redis.links import Links
 from channels.layers.redis.loops import LoopLinks, Outcomes
-from channels.layers.redis.receiving import Reader, Spare
+from channels.layers.redis.process import Process
+from channels.layers.redis.receiving import Reader
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.sending import Item, Plan, Sender, prepare_all
-from channels.layers.redis.shards import BLOCK_SECONDS, FOREIGN_ERRORS, Shard, make_shards
-from channels.layers.redis.statistics import Tallies, seconds_waited
+from channels.layers.redis.shards import BLOCK_SECONDS, Shard, make_shards
+from channels.layers.redis.statistics import read_statistics
 from channels.layers.redis.turns import RedisTurns
 from channels.types import Content
 
+logger = logging.getLogger("django.channels.layers")
+
 T = TypeVar("T")
-
-
-class _Process:
-    """What belongs to one process: a fork must neither use its parent's connections nor close them."""
-
-    def __init__(
-        self,
-        shards: Sequence[Shard],
-        reader: Reader,
-        expiry: float,
-        stats_prefix: str,
-        parent: "_Process | None",
-    ) -> None:
-        self.pid = os.getpid()
-        self.parent = parent
-        self.tallies = Tallies(stats_prefix)
-        self.spare = Spare(expiry)
-        self.links = Links(shards, reader, self.spare)
-        self.loops: dict[asyncio.AbstractEventLoop, LoopLinks] = {}
 
 
 class RedisChannelLayer(BaseChannelLayer):
@@ -78,6 +62,10 @@ class RedisChannelLayer(BaseChannelLayer):
         symmetric_encryption_keys: Secrets; the first encrypts messages, all decrypt them.
         stats_prefix: What the keys of statistics begin with.
         connection_kwargs: Keywords for redis-py's connections.
+        delivery: Glob of normal channels to ``"at-least-once"`` or ``"at-most-once"``; the latter is the default.
+            Messages delivered at least once do not expire, and ``__deliveries__`` in them says how often they were.
+        redelivery_after: Seconds after which a message that was not finished is delivered again.
+        max_deliveries: How often, before it becomes a dead letter.
 
     Raises:
         ValueError: One of them makes no sense; the text says which.
@@ -96,6 +84,9 @@ class RedisChannelLayer(BaseChannelLayer):
         symmetric_encryption_keys: Sequence[str | bytes] | None = None,
         stats_prefix: str = "asgi-meta:",
         connection_kwargs: Mapping[str, Any] | None = None,
+        delivery: Mapping[str, str] | None = None,
+        redelivery_after: float = 60,
+        max_deliveries: int = 5,
     ) -> None:
         super().__init__(expiry, group_expiry, capacity, channel_capacity)
         if not isinstance(prefix, str):
@@ -103,18 +94,19 @@ class RedisChannelLayer(BaseChannelLayer):
         self.prefix = prefix
         self.stats_prefix = stats_prefix
         self.shards = make_shards(hosts, connection_kwargs)
-        self._ring = Ring(len(self.shards))
+        self._ring = Ring(len(self.shards), compile_delivery(delivery))
         codec = EncryptedCodec(symmetric_encryption_keys, expiry) if symmetric_encryption_keys else Codec()
         self._sender = Sender(self, prefix, self._ring, codec)
         self._reader = Reader(prefix, codec)
+        self._durable = Durable(prefix, self._ring, codec, redelivery_after, max_deliveries)
         self._process = self._new_process(None)
         self.turns = RedisTurns(self._run, self._post, prefix, self._ring, codec, group_expiry)
 
-    def _new_process(self, parent: _Process | None) -> _Process:
-        return _Process(self.shards, self._reader, self.expiry, self.stats_prefix, parent)
+    def _new_process(self, parent: Process | None) -> Process:
+        return Process(self.shards, self._reader, self.expiry, self.stats_prefix, parent, self._durable)
 
     @property
-    def _mine(self) -> _Process:
+    def _mine(self) -> Process:
         if self._process.pid != os.getpid():
             self._process = self._new_process(self._process)
         return self._process
@@ -195,8 +187,12 @@ class RedisChannelLayer(BaseChannelLayer):
         """Take one message, as the contract says.
 
         Of a message for several channels of one queue, the others are kept by this process for its next receive.
+        What comes from a channel that is delivered at least once counts as finished: it was handed out alone.
         """
-        return self._one(self.receive_batch(channels, 1, BLOCK_SECONDS if block else 0))
+        deliveries = self.receive_batch(channels, 1, BLOCK_SECONDS if block else 0)
+        for receipt in self._mine.in_hand.pop_all(deliveries):
+            self._run(self._durable.finish(receipt))
+        return self._one(deliveries)
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         queues = names.require_channel_names(channels, receive=True)
@@ -204,11 +200,26 @@ class RedisChannelLayer(BaseChannelLayer):
             return []
         if self._mine.tallies.is_due:
             self._run(self._flush_tallies())
+        if not self._ring.has_durable:
+            return self._take(queues, limit, timeout)
+        steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(self._take(queues, limit, step) if isinstance(step, float) else self._run(step))
+        except StopIteration as end:
+            taken: list[Delivery] = end.value
+            return taken
+
+    def _take(self, queues: Sequence[str], limit: int, timeout: float) -> list[Delivery]:
         mine = self._mine
         return mine.spare.take(queues, limit) or mine.links.take(self._sender.where(queues), limit, timeout)
 
     async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
-        return self._one(await self.areceive_batch(channels, 1, BLOCK_SECONDS))
+        deliveries = await self.areceive_batch(channels, 1, BLOCK_SECONDS)
+        for receipt in self._mine.in_hand.pop_all(deliveries):
+            await self._arun(self._durable.finish(receipt))
+        return self._one(deliveries)
 
     async def receive_async(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         """1.x's name of ``areceive``."""
@@ -224,6 +235,20 @@ class RedisChannelLayer(BaseChannelLayer):
             return []
         if self._mine.tallies.is_due:
             await self._arun(self._flush_tallies())
+        if not self._ring.has_durable:
+            return await self._atake(queues, limit, timeout)
+        steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(
+                    await self._atake(queues, limit, step) if isinstance(step, float) else await self._arun(step)
+                )
+        except StopIteration as end:
+            taken: list[Delivery] = end.value
+            return taken
+
+    async def _atake(self, queues: Sequence[str], limit: int, timeout: float) -> list[Delivery]:
         spare = self._mine.spare.take(queues, limit)
         return spare or await self._loop.take(self._sender.where(queues), limit, timeout)
 
@@ -234,6 +259,39 @@ class RedisChannelLayer(BaseChannelLayer):
         if len(channels) > 1:
             self._mine.spare.put([Delivery(channels[1:], copy_content(content), via_group)], first=True)
         return channels[0], content
+
+    # Delivery at least once
+
+    def is_in_hand(self, content: Content) -> bool:
+        """Return whether ``content`` is a message that this process was given to finish."""
+        return content in self._mine.in_hand
+
+    def finish_delivery(self, content: Content, succeeded: bool) -> None:
+        """Say that the work on a message with ``__deliveries__`` is over: done for good, or to be done again later.
+
+        Args:
+            content: The very content that ``receive_batch`` returned; any other is ignored.
+            succeeded: Remove the message; else it is delivered again after ``redelivery_after`` seconds.
+        """
+        receipt = self._mine.in_hand.pop(content)
+        if receipt is not None and succeeded:
+            self._post(self._durable.finish(receipt), _report_unfinished)
+
+    def dead_letters(self, channel: str, limit: int = 100) -> list[DeadLetter]:
+        """Return the oldest messages of ``channel`` that were delivered ``max_deliveries`` times and never finished."""
+        return self._run(self._durable.dead_letters(names.require_channel_name(channel), limit))
+
+    def replay_dead_letters(self, channel: str, limit: int = 100) -> int:
+        """Send the oldest dead letters of ``channel`` again; return how many.
+
+        Raises:
+            ChannelFull: There is no room for more; those sent so far are no dead letters any more.
+        """
+        letters = self.dead_letters(channel, limit)
+        for letter in letters:
+            self.send(channel, letter.content)
+            self._run(self._durable.bury_no_more(channel, letter.id))
+        return len(letters)
 
     # Groups
 
@@ -274,48 +332,27 @@ class RedisChannelLayer(BaseChannelLayer):
 
     def global_statistics(self) -> dict[str, float]:
         """Return ``messages_count`` and ``channel_full_count`` of all channels, over the last day of traffic."""
-        return self._run(self._statistics())
+        return self._run(read_statistics(self._mine.tallies, range(len(self.shards))))
 
     def channel_statistics(self, channel: str) -> dict[str, float]:
         """Return what ``channel`` (its queue, if it has a ``!``) took, refused and holds; ages are in seconds."""
-        return self._run(self._statistics(names.non_local_name(names.require_channel_name(channel))))
+        queue = names.non_local_name(names.require_channel_name(channel))
+        where = list(self._sender.where([queue]))
+        found = self._run(read_statistics(self._mine.tallies, where, queue, self.prefix + queue, self.expiry))
+        if self._ring.is_durable(queue):
+            found["messages_pending"] = self._run(self._durable.pending(queue))
+        return found
 
     def _flush_tallies(self) -> Plan[None]:
         yield self._mine.tallies.collect()
-
-    def _statistics(self, queue: str | None = None) -> Plan[dict[str, float]]:
-        yield self._mine.tallies.collect()
-        shards = range(len(self.shards)) if queue is None else self._sender.where([queue])
-        commands = [scripts.command(b"TIME"), self._mine.tallies.read_command(*([] if queue is None else [queue]))]
-        if queue is not None:
-            key = self.prefix + queue
-            commands += [scripts.command(b"LLEN", key), scripts.command(b"LINDEX", key, 0)]
-        replies = yield dict.fromkeys(shards, commands)
-        counts = [[int(value or 0) for value in replies[shard][1]] for shard in shards]
-        found: dict[str, float] = dict(
-            zip(("messages_count", "channel_full_count"), map(sum, zip(*counts, strict=True)), strict=True)
-        )
-        if queue is not None:
-            found["messages_pending"] = sum(replies[shard][2] for shard in shards)
-            found["messages_max_age"] = max(
-                seconds_waited(head, int(seconds) * 1000 + int(micros) / 1000, self.expiry)
-                for (seconds, micros), _, _, head in (replies[shard] for shard in shards)
-            )
-        return found
 
     # Housekeeping
 
     def flush(self) -> None:
         for shard in self.shards:
-            client = shard.client()
-            try:
-                for prefix in {self.prefix, self.stats_prefix}:
-                    pattern = re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + "*"
-                    for keys in _chunks(client.scan_iter(pattern, count=1000), 1000):
-                        client.unlink(*keys)
-            except FOREIGN_ERRORS as error:
-                raise shard.unavailable(error) from error
+            shard.forget({self.prefix, self.stats_prefix})
         self._mine.spare.clear()
+        self._mine.in_hand.clear()
         self._mine.tallies.collect()
 
     def connection(self, index: int | None) -> "redis.Redis":
@@ -333,6 +370,7 @@ class RedisChannelLayer(BaseChannelLayer):
     def close(self) -> None:
         with suppress(LayerUnavailable):
             self._run(self._flush_tallies())
+        self._mine.in_hand.close()
         self._mine.links.close()
         for shard in self.shards:
             shard.close()
@@ -353,7 +391,7 @@ def _merge(prepared: Sequence[Item | Exception], outcomes: Outcomes) -> Outcomes
     return [one if isinstance(one, Exception) else next(rest) for one in prepared]
 
 
-def _chunks(keys: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    source = iter(keys)
-    while chunk := list(itertools.islice(source, size)):
-        yield chunk
+def _report_unfinished(result: object) -> None:
+    if isinstance(result, Exception):
+        counters.add("message.repeat.unfinished")
+        logger.warning("A message was done with, but will be delivered again: %s", result)

@@ -79,6 +79,8 @@ class RedisLocalChannelLayer(RedisChannelLayer):
             "capacity": capacity,
             "channel_capacity": channel_capacity,
         }
+        if kwargs.get("delivery"):
+            raise ValueError("Only RedisChannelLayer delivers at least once: here normal channels never reach Redis.")
         super().__init__(prefix=prefix, **common, **kwargs)
         meeting_place = re.sub(r"[^A-Za-z0-9_.-]", "", prefix) or "asgi"
         self.local = IPCChannelLayer(prefix=meeting_place, directory=directory, **common)

@@ -75,7 +75,8 @@ class Reader:
                 if entry.expires_ms <= now_ms:
                     expired += 1
                     continue
-                content = self._codec.decode(entry.flags, entry.payload)
+                is_ticket = entry.flags & codec.TICKET
+                content = codec.TICKET_CONTENT if is_ticket else self._codec.decode(entry.flags, entry.payload)
             except ValueError as error:
                 counters.add("message.drop.unreadable")
                 logger.error("Skipped an entry of %s that is not a message of this layer: %s.", queue, error)

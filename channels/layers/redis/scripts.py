@@ -29,6 +29,7 @@ TAKE = _read("take")
 GROUP_ADD = _read("group_add")
 GROUP_CHANNELS = _read("group_channels")
 COUNT = _read("count")
+DURABLE_TAKE = _read("durable_take")
 
 TURN_TAKE = _read("turn_take")
 TURN_END = _read("turn_end")
@@ -49,6 +50,17 @@ def call(script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]
 
 LOAD_ALL = [
     command(b"SCRIPT", b"LOAD", script.source)
-    for script in (SEND, TAKE, GROUP_ADD, GROUP_CHANNELS, COUNT, TURN_TAKE, TURN_END, TURN_RENEW, TURN_GIVE_UP)
+    for script in (
+        SEND,
+        TAKE,
+        GROUP_ADD,
+        GROUP_CHANNELS,
+        COUNT,
+        DURABLE_TAKE,
+        TURN_TAKE,
+        TURN_END,
+        TURN_RENEW,
+        TURN_GIVE_UP,
+    )
 ]
 """Commands that make a server know every script."""

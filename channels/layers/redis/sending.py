@@ -42,6 +42,7 @@ class Item(NamedTuple):
     capacity: int
     rest: bytes
     receivers: int = 1
+    via_group: bool = False
 
 
 class Sender:
@@ -73,11 +74,12 @@ class Sender:
         name, content, to_group = outgoing
         if to_group:
             rest = self._codec.encode(self._layer.require_message(content))
-            return Item("g", name, *self.group_place(name), 0, rest)
+            return Item("g", name, *self.group_place(name), 0, rest, via_group=True)
         queue = names.non_local_name(names.require_channel_name(name))
         payload = self._codec.encode(self._layer.require_message(content))
         rest = codec.make_rest((name[len(queue) :],), payload)
-        return Item("c", name, self.shard_of(queue), self._prefix + queue, self._layer.get_capacity(queue), rest)
+        kind = "s" if self._ring.is_durable(queue) else "c"
+        return Item(kind, name, self.shard_of(queue), self._prefix + queue, self._layer.get_capacity(queue), rest)
 
     def group_place(self, group: str) -> tuple[int, str]:
         """Return the shard and the key of the members of ``group``.
@@ -108,15 +110,15 @@ class Sender:
         """Send ``items`` in order; returns what each came to, and counts it in ``tallies``."""
         missed = [0] * len(items)
         todo = list(enumerate(items))
-        if self._ring.size > 1 or self._layer.channel_capacity:
-            # Then only we know where the queues of members are and what they may hold.
+        if self._ring.size > 1 or self._layer.channel_capacity or self._ring.has_durable:
+            # Then only we know where the queues of members are, what they are and what they may hold.
             todo = yield from self._expand(todo)
         refused: set[str] = set()
         while todo:
             now, todo = _cut(todo)
             calls: dict[int, list[tuple[int, Item]]] = {}
             for position, item in now:
-                if item.kind == "c" and item.key in refused:
+                if item.kind in "cs" and item.key in refused:
                     missed[position] = 1
                 else:
                     calls.setdefault(item.shard, []).append((position, item))
@@ -126,7 +128,7 @@ class Sender:
                 self._report_expired(expired)
                 for (position, item), answer in zip(part, answers, strict=True):
                     missed[position] += self._count(tallies, item, answer)
-                    if missed[position] and item.kind == "c":
+                    if missed[position] and item.kind in "cs":
                         refused.add(item.key)
         if tallies.is_due:
             yield tallies.collect()
@@ -150,7 +152,7 @@ class Sender:
     def _call(self, part: Sequence[tuple[int, Item]]) -> bytes:
         arguments: list[scripts.Argument] = list(self._common)
         for _, item in part:
-            head = self._head if item.kind == "c" else self._group_head
+            head = self._group_head if item.via_group else self._head
             arguments += (f"{item.kind}{item.capacity}", head, item.rest)
         return scripts.call(scripts.SEND, [item.key for _, item in part], arguments)
 
@@ -181,13 +183,14 @@ class Sender:
             receivers.setdefault(queue, []).append(channel[len(queue) :])
         return [
             Item(
-                "m",
+                "s" if self._ring.is_durable(queue) else "m",
                 item.name,
                 self.shard_of(queue),
                 self._prefix + queue,
                 self._layer.get_capacity(queue),
                 codec.make_rest(part := local_parts[first : first + RECEIVERS_PER_ENTRY], item.rest),
                 len(part),
+                via_group=True,
             )
             for queue, local_parts in receivers.items()
             for first in range(0, len(local_parts), RECEIVERS_PER_ENTRY)
@@ -200,7 +203,7 @@ class Sender:
     def _outcome(self, item: Item, missed: int) -> Exception | None:
         if not missed:
             return None
-        if item.kind == "c":
+        if item.kind in "cs":
             counters.add("message.refuse.full")
             return self._layer.channel_full(item.name)
         counters.add("message.drop.member_full", missed)

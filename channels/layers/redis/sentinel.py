@@ -228,8 +228,8 @@ class RedisSentinelChannelLayer(RedisChannelLayer):
         sentinel_refresh_interval: Seconds for which the address of a master is kept; 0 asks for each connection.
         sentinel_kwargs: Keywords for redis-py's connections to the Sentinels, such as ``password``.
         connection_kwargs: Keywords for those to the masters, such as ``db``, ``password`` and ``ssl``.
-        expiry, prefix, group_expiry, capacity, channel_capacity, symmetric_encryption_keys, stats_prefix: As for
-            ``RedisChannelLayer``.
+        expiry, prefix, group_expiry, capacity, channel_capacity: As for ``RedisChannelLayer``.
+        symmetric_encryption_keys, stats_prefix, kwargs: As for ``RedisChannelLayer``.
 
     Raises:
         ValueError: One of them makes no sense; the text says which.
@@ -250,6 +250,7 @@ class RedisSentinelChannelLayer(RedisChannelLayer):
         services: Sequence[str] | None = None,
         sentinel_refresh_interval: float = 0,
         sentinel_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         if services is not None:
             _require_services(services)
@@ -267,6 +268,7 @@ class RedisSentinelChannelLayer(RedisChannelLayer):
             channel_capacity=channel_capacity,
             symmetric_encryption_keys=symmetric_encryption_keys,
             stats_prefix=stats_prefix,
+            **kwargs,
         )
 
 

@@ -3,6 +3,7 @@
 Also what is said when a connection opens, and how errors of the client library become ours.
 """
 
+import itertools
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -105,6 +106,21 @@ class Shard:
     def client(self) -> "redis.Redis":
         """Return a client of redis-py for this server."""
         return redis.Redis(connection_pool=self._pool)
+
+    def forget(self, prefixes: Iterable[str]) -> None:
+        """Remove all keys that begin with one of ``prefixes``.
+
+        Raises:
+            LayerUnavailable: The server failed.
+        """
+        client = self.client()
+        try:
+            for prefix in prefixes:
+                keys = client.scan_iter(re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + "*", count=1000)
+                while chunk := list(itertools.islice(keys, 1000)):
+                    client.unlink(*chunk)
+        except FOREIGN_ERRORS as error:
+            raise self.unavailable(error) from error
 
     def close(self) -> None:
         """Close the connections that clients made here left open."""

@@ -7,6 +7,8 @@ what a process counted after its last flush is added when it sends or receives a
 
 import threading
 import time
+from collections.abc import Generator, Sequence
+from typing import Any
 
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import read_entry
@@ -79,3 +81,33 @@ def seconds_waited(head: bytes | None, now_ms: float, expiry: float) -> float:
     except ValueError:
         return 0.0
     return max(0.0, expiry - (expires_ms - now_ms) / 1000)
+
+
+def read_statistics(
+    tallies: Tallies, shards: Sequence[int], queue: str | None = None, key: str = "", expiry: float = 0
+) -> Generator[dict[int, list[bytes]], dict[int, list[Any]], dict[str, float]]:
+    """Plan: return what ``shards`` counted in all, or what the queue at ``key`` took, refused and holds.
+
+    Args:
+        tallies: What was counted here and not added yet.
+        shards: Where to ask.
+        queue: Name of the queue; None is everything.
+        key: Its list.
+        expiry: Seconds that its messages live.
+    """
+    yield tallies.collect()
+    commands = [scripts.command(b"TIME"), tallies.read_command(*([] if queue is None else [queue]))]
+    if queue is not None:
+        commands += [scripts.command(b"LLEN", key), scripts.command(b"LINDEX", key, 0)]
+    replies = yield dict.fromkeys(shards, commands)
+    counts = [[int(value or 0) for value in replies[shard][1]] for shard in shards]
+    found: dict[str, float] = dict(
+        zip(("messages_count", "channel_full_count"), map(sum, zip(*counts, strict=True)), strict=True)
+    )
+    if queue is not None:
+        found["messages_pending"] = sum(replies[shard][2] for shard in shards)
+        found["messages_max_age"] = max(
+            seconds_waited(head, int(seconds) * 1000 + int(micros) / 1000, expiry)
+            for (seconds, micros), _, _, head in (replies[shard] for shard in shards)
+        )
+    return found

@@ -7,9 +7,11 @@
 --          kind and capacity, as in "c100"; head; rest
 -- kinds    c  a channel: refused if its queue is full, and so is what follows for that queue in this call
 --          m  one queue with members of a group: skipped if it is full
+--          s  a channel delivered at least once: refused like c. The entry goes to its stream, and a ticket that stands
+--             for it, an entry of nothing but flag 4, to its list, so that those who wait for lists are woken
 --          g  a group: one entry for each queue, naming all members that share it; rest is the encoded content
 -- returns  how many messages that had expired were dropped, then one answer for each item:
---          c, m  1 if its queue was full, else 0
+--          c, m, s  1 if its queue was full, else 0
 --          g     a list: members that did not get it, then for each queue its name, entries pushed, entries refused
 --
 -- A message that expired on the queue of a member ends the memberships (in the group sent to) of its receivers:
@@ -52,6 +54,20 @@ local function push(key, capacity, head, rest)
         redis.call('RPUSH', key, entry)
     end
     redis.call('PEXPIRE', key, lifetime)
+    return true
+end
+
+local week_ms = 604800000
+local never = string.rep('\127', 8)
+local ticket = '\1\4' .. never .. '\0\0\0\0'
+
+local function store(key, capacity, head, rest)
+    local stream = ARGV[1] .. ':stream:' .. string.sub(key, #ARGV[1] + 1)
+    if redis.call('XLEN', stream) >= capacity then return false end
+    redis.call('XADD', stream, '*', 'entry', head .. never .. rest)
+    redis.call('RPUSH', key, ticket)
+    redis.call('PEXPIRE', stream, week_ms)
+    redis.call('PEXPIRE', key, week_ms)
     return true
 end
 
@@ -114,13 +130,14 @@ for item, key in ipairs(KEYS) do
     local kind = string.sub(ARGV[at], 1, 1)
     if kind == 'g' then
         answers[item + 1] = push_to_members(key, ARGV[at + 1], ARGV[at + 2])
-    elseif kind == 'c' and refused[key] then
+    elseif kind ~= 'm' and refused[key] then
         answers[item + 1] = 1
     else
         if kind == 'm' then drop_expired(key) end
-        local fits = push(key, tonumber(string.sub(ARGV[at], 2)), ARGV[at + 1], ARGV[at + 2])
+        local put = kind == 's' and store or push
+        local fits = put(key, tonumber(string.sub(ARGV[at], 2)), ARGV[at + 1], ARGV[at + 2])
         answers[item + 1] = fits and 0 or 1
-        if kind == 'c' and not fits then refused[key] = true end
+        if kind ~= 'm' and not fits then refused[key] = true end
     end
 end
 answers[1] = expired

@@ -1,0 +1,58 @@
+-- Hands out messages of a channel that is delivered at least once.
+--
+-- KEYS     1 stream of the channel (one field, "entry": as told at the head of send.lua)
+--          2 stream of its dead letters (fields "entry", "deliveries")
+-- ARGV     1 most messages to hand out   2 ms after which one that was handed out counts as lost; 0 does not look
+--          3 most deliveries of one      4 ms that dead letters live
+-- returns  how many messages became dead letters, then for each message its id, its entry, how often it was handed out
+--
+-- One group, one consumer name for all: what counts is how long ago a message was handed out or renewed.
+local key, group, name = KEYS[1], 'workers', 'workers'
+local limit, most = tonumber(ARGV[1]), tonumber(ARGV[3])
+local answer = {0}
+
+if redis.call('EXISTS', key) == 0 then return answer end
+
+local function claim_late(cursor)
+    local reply = redis.pcall('XAUTOCLAIM', key, group, name, ARGV[2], cursor, 'COUNT', limit - #answer + 1)
+    if reply.err then return '0-0' end  -- No group yet: nothing was handed out.
+    for _, message in ipairs(reply[2]) do
+        local id = message and message[1]
+        local pending = id and redis.call('XPENDING', key, group, id, id, 1)[1]
+        if pending then
+            if pending[4] > most then
+                redis.call('XADD', KEYS[2], '*', 'entry', message[2][2], 'deliveries', pending[4] - 1)
+                redis.call('PEXPIRE', KEYS[2], ARGV[4])
+                redis.call('XACK', key, group, id)
+                redis.call('XDEL', key, id)
+                answer[1] = answer[1] + 1
+            else
+                answer[#answer + 1] = {id, message[2][2], pending[4]}
+            end
+        end
+    end
+    return reply[1]
+end
+
+if tonumber(ARGV[2]) > 0 then
+    local cursor = '0-0'
+    repeat
+        cursor = claim_late(cursor)
+    until cursor == '0-0' or #answer > limit
+end
+
+local function read_new()
+    return redis.pcall('XREADGROUP', 'GROUP', group, name, 'COUNT', limit - #answer + 1, 'STREAMS', key, '>')
+end
+
+if #answer <= limit then
+    local reply = read_new()
+    if reply and reply.err then
+        redis.call('XGROUP', 'CREATE', key, group, '0')
+        reply = read_new()
+    end
+    for _, message in ipairs(reply and reply[1][2] or {}) do
+        answer[#answer + 1] = {message[1], message[2][2], 1}
+    end
+end
+return answer

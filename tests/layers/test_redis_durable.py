@@ -1,0 +1,375 @@
+"""Delivery at least once: nothing is lost with a killed worker, and what cannot be done becomes a dead letter."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+import unittest
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from channels import counters
+from channels.exceptions import ChannelFull, ConsumeLater
+from channels.layers.base import Delivery, Outgoing
+from channels.layers.redis import RedisChannelLayer, RedisLocalChannelLayer
+from channels.layers.redis.durable import AT_LEAST_ONCE
+from channels.message import Message
+from channels.registry import ChannelLayerWrapper
+from channels.routing import route
+from channels.test.conformance import ConformanceTestCase
+from channels.worker import Worker
+from tests.support.processes import ROOT, wait_for
+from tests.support.redis import RedisServer
+
+DELIVERY = {"orders.*": AT_LEAST_ONCE}
+
+Make = Callable[..., RedisChannelLayer]
+
+
+class Plain(RedisChannelLayer):
+    """The layer for tests that expect a message to be just as it was sent, and gone once it was received."""
+
+    def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
+        deliveries = super().receive_batch(channels, limit, timeout)
+        for delivery in deliveries:
+            self.finish_delivery(delivery.content, True)
+            delivery.content.pop("__deliveries__", None)
+        self.push(wait=True)
+        return deliveries
+
+    async def areceive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
+        deliveries = await super().areceive_batch(channels, limit, timeout)
+        for delivery in deliveries:
+            if self.is_in_hand(delivery.content):
+                await asyncio.to_thread(self.finish, delivery.content)
+            delivery.content.pop("__deliveries__", None)
+        return deliveries
+
+    def finish(self, content: Any) -> None:
+        """Finish a message from another thread."""
+        self.finish_delivery(content, True)
+        self.push(wait=True)
+
+
+class DurableContract(ConformanceTestCase):
+    """The contract, where all normal channels are delivered at least once."""
+
+    expiry = 0.3
+    hosts: list[str]
+    test_expired_message_is_not_delivered = None  # Messages of these channels do not expire.
+
+    def make_layer(self, **config: Any) -> RedisChannelLayer:
+        return Plain(hosts=self.hosts, delivery={"*": AT_LEAST_ONCE}, **config)
+
+
+class TestNewestRedis(DurableContract, unittest.TestCase):
+    """On the Redis that is on PATH."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_server: RedisServer) -> None:
+        self.hosts = [redis_server.url]
+
+
+class TestOldestRedis(DurableContract, unittest.TestCase):
+    """On Redis 6.2."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, old_redis_server: RedisServer) -> None:
+        self.hosts = [old_redis_server.url]
+
+
+class TestTwoShards(DurableContract, unittest.TestCase):
+    """On two shards: such a channel is on one of them."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_server: RedisServer) -> None:
+        self.hosts = [redis_server.url, f"{redis_server.url}?db=1"]
+
+
+@pytest.fixture
+def make_layer(redis_url: str) -> Iterator[Make]:
+    """A function that makes layers on one empty server."""
+    made: list[RedisChannelLayer] = []
+
+    def make(**config: Any) -> RedisChannelLayer:
+        made.append(RedisChannelLayer(**{"hosts": [redis_url], "delivery": DELIVERY, **config}))
+        return made[-1]
+
+    yield make
+    for layer in made:
+        layer.close()
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"delivery": {"a": "exactly-once"}}, "delivery of 'a' must be 'at-least-once' or 'at-most-once'"),
+        ({"redelivery_after": 0}, "redelivery_after must be more than 0"),
+        ({"max_deliveries": 0}, "max_deliveries at least 1"),
+    ],
+)
+def test_option_that_makes_no_sense_is_refused(config: dict[str, Any], message: str) -> None:
+    """The error says which option and what it should be."""
+    with pytest.raises(ValueError, match=message):
+        RedisChannelLayer(**config)
+
+
+def test_local_layer_does_not_promise_what_it_cannot() -> None:
+    """Its normal channels are not in Redis."""
+    with pytest.raises(ValueError, match="Only RedisChannelLayer delivers at least once"):
+        RedisLocalChannelLayer(delivery=DELIVERY)
+
+
+# Handing out
+
+
+def test_only_matching_normal_channels_are_kept(make_layer: Make) -> None:
+    """Others, and channels with one reader, are delivered at most once."""
+    layer = make_layer()
+    for channel in ("orders.new", "other", "orders.x?y", "orders.p!z"):
+        layer.send(channel, {"n": 1})
+    found = {
+        name: layer.receive_batch([name])[0].content for name in ("orders.new", "other", "orders.x?y", "orders.p!")
+    }
+    assert found.pop("orders.new") == {"n": 1, "__deliveries__": 1}
+    assert all(content == {"n": 1} for content in found.values())
+
+
+def test_finished_message_is_gone(make_layer: Make, redis_server: RedisServer) -> None:
+    """Nothing of it is left in the server, and nobody gets it again."""
+    layer = make_layer(redelivery_after=0.05)
+    layer.send("orders.new", {"n": 1})
+    (delivery,) = layer.receive_batch(["orders.new"])
+    layer.finish_delivery(delivery.content, True)
+    assert layer.receive_batch(["orders.new"], 1, 0.3) == []
+    with redis_server.client() as client:
+        assert client.xlen("asgi::stream:orders.new") == 0
+        assert client.xpending("asgi::stream:orders.new", "workers")["pending"] == 0
+
+
+def test_failed_message_comes_again(make_layer: Make) -> None:
+    """With the count of its deliveries, after its time and not before."""
+    layer = make_layer(redelivery_after=0.3)
+    layer.send("orders.new", {"n": 1})
+    (delivery,) = layer.receive_batch(["orders.new"])
+    failed = time.monotonic()
+    layer.finish_delivery(delivery.content, False)
+    (again,) = layer.receive_batch(["orders.new"], 1, 5)
+    assert again.content == {"n": 1, "__deliveries__": 2}
+    assert 0.25 < time.monotonic() - failed < 2
+
+
+def test_message_in_hand_is_renewed(make_layer: Make) -> None:
+    """A consumer may take far longer than the time after which a dead worker's messages are given to others."""
+    layer, other = make_layer(redelivery_after=0.2), make_layer(redelivery_after=0.2)
+    layer.send("orders.new", {"n": 1})
+    (delivery,) = layer.receive_batch(["orders.new"])
+    assert other.receive_batch(["orders.new"], 1, 1) == []
+    layer.finish_delivery(delivery.content, True)
+
+
+def test_message_of_a_layer_that_went_away_comes_again(make_layer: Make) -> None:
+    """Closing without finishing is like dying."""
+    layer, other = make_layer(redelivery_after=0.2), make_layer(redelivery_after=0.2)
+    layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(3)])
+    assert len(layer.receive_batch(["orders.new"], 2)) == 2
+    layer.close()
+    found = []
+    while batch := other.receive_batch(["orders.new"], 10, 1):
+        found += [(d.content["n"], d.content["__deliveries__"]) for d in batch]
+    assert sorted(found) == [(0, 2), (1, 2), (2, 1)]
+
+
+def test_lost_ticket_loses_no_message(make_layer: Make, redis_server: RedisServer) -> None:
+    """A worker that was killed between the two steps of a receive took only the wake-up with it."""
+    layer = make_layer(redelivery_after=0.2)
+    layer.send("orders.new", {"n": 1})
+    with redis_server.client() as client:
+        assert client.lpop("asgi:orders.new") is not None
+    assert layer.receive_batch(["orders.new"], 1, 5)[0].content["n"] == 1
+
+
+def test_capacity_counts_what_is_in_hand(make_layer: Make) -> None:
+    """Room is made by finishing, not by taking."""
+    layer = make_layer(capacity=2)
+    layer.send("orders.new", {})
+    layer.send("orders.new", {})
+    (delivery,) = layer.receive_batch(["orders.new"])
+    with pytest.raises(ChannelFull):
+        layer.send("orders.new", {})
+    assert layer.channel_statistics("orders.new")["messages_pending"] == 2
+    layer.finish_delivery(delivery.content, True)
+    layer.push(wait=True)
+    layer.send("orders.new", {})
+
+
+def test_unreadable_message_is_removed(make_layer: Make, redis_server: RedisServer) -> None:
+    """What is no message is not delivered again and again."""
+    layer = make_layer()
+    before = counters.value("message.drop.unreadable")
+    with redis_server.client() as client:
+        client.xadd("asgi::stream:orders.new", {"entry": b"\x07nonsense"})
+    layer.send("orders.new", {"n": 1})
+    assert [d.content["n"] for d in layer.receive_batch(["orders.new"], 10, 5)] == [1]
+    assert counters.value("message.drop.unreadable") == before + 1
+    with redis_server.client() as client:
+        assert client.xlen("asgi::stream:orders.new") == 1
+
+
+def test_event_loop_finishes_what_it_receives_alone(make_layer: Make) -> None:
+    """``areceive`` hands out a message for good, as ``receive`` does."""
+    layer = make_layer(redelivery_after=0.1)
+
+    async def main() -> None:
+        await layer.asend("orders.new", {"n": 1})
+        assert (await layer.areceive(["orders.new"]))[0] == "orders.new"
+        assert await layer.areceive_batch(["orders.new"], 1, 0.5) == []
+        await layer.aclose()
+
+    asyncio.run(main())
+
+
+# Dead letters
+
+
+def test_message_that_never_succeeds_becomes_a_dead_letter(make_layer: Make) -> None:
+    """After its last delivery it is kept apart, and can be sent again."""
+    layer = make_layer(redelivery_after=0.05, max_deliveries=2)
+    layer.send("orders.new", {"n": 1})
+    for number in (1, 2):
+        (delivery,) = layer.receive_batch(["orders.new"], 1, 5)
+        assert delivery.content["__deliveries__"] == number
+        layer.finish_delivery(delivery.content, False)
+    assert layer.receive_batch(["orders.new"], 1, 0.5) == []
+    (letter,) = layer.dead_letters("orders.new")
+    assert (letter.content, letter.deliveries) == ({"n": 1}, 2)
+    assert layer.replay_dead_letters("orders.new") == 1
+    assert layer.dead_letters("orders.new") == []
+    assert layer.receive_batch(["orders.new"], 1, 5)[0].content == {"n": 1, "__deliveries__": 1}
+
+
+# Workers
+
+
+class Site:
+    """A worker in a thread with one consumer on ``orders.new``."""
+
+    def __init__(self, layer: RedisChannelLayer, consumer: Callable[[Message], None]) -> None:
+        wrapper = ChannelLayerWrapper(layer, "default", [route("orders.new", consumer)])
+        self.worker = Worker(wrapper, signal_handlers=False)
+        self.thread = threading.Thread(target=self.worker.run)
+
+    def __enter__(self) -> "Site":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.worker.termed = True
+        self.thread.join()
+
+
+def test_worker_finishes_what_succeeded(make_layer: Make) -> None:
+    """A consumer that ends, and whose sends left, has done its work."""
+    layer, seen = make_layer(), []
+    layer.send("orders.new", {"n": 1})
+
+    def consumer(message: Message) -> None:
+        seen.append(message.content["n"])
+        message.channel_layer.send("done?x", {"n": 1})
+
+    with Site(layer, consumer):
+        wait_for(lambda: seen and not layer.channel_statistics("orders.new")["messages_pending"], "finished")
+    assert layer.receive(["done?x"]) == ("done?x", {"n": 1})
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), ConsumeLater()])
+def test_worker_gets_again_what_failed(make_layer: Make, error: Exception) -> None:
+    """Until it succeeds, one delivery at a time."""
+    layer, seen = make_layer(redelivery_after=0.1), []
+    layer.send("orders.new", {})
+
+    def consumer(message: Message) -> None:
+        seen.append(message.content["__deliveries__"])
+        if len(seen) < 3:
+            raise error
+
+    with Site(layer, consumer):
+        wait_for(lambda: len(seen) == 3 and not layer.channel_statistics("orders.new")["messages_pending"], "finished")
+    assert seen == [1, 2, 3]
+
+
+def test_worker_gets_again_what_could_not_send(make_layer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer whose message found its channel full has not done its work."""
+    monkeypatch.setattr("channels.pending.PendingMessageStore.retry_time", 0.0)
+    layer, seen = make_layer(redelivery_after=0.1, channel_capacity={"next": 1}), []
+    layer.send("next", {})
+    layer.send("orders.new", {})
+
+    def consumer(message: Message) -> None:
+        from channels.channel import Channel
+
+        seen.append(message.content["__deliveries__"])
+        if len(seen) == 2:
+            layer.receive(["next"])
+        Channel("next", channel_layer=message.channel_layer).send({"n": len(seen)})
+
+    with Site(layer, consumer):
+        wait_for(lambda: len(seen) == 2 and not layer.channel_statistics("orders.new")["messages_pending"], "finished")
+    assert layer.receive(["next"]) == ("next", {"n": 2})
+
+
+WORKER = """
+import sys
+from django.conf import settings
+settings.configure(CHANNEL_LAYERS={}, LOGGING_CONFIG=None)
+import redis
+from channels.layers.redis import RedisChannelLayer
+from channels.registry import ChannelLayerWrapper
+from channels.routing import route
+from channels.worker import Worker
+
+url = sys.argv[1]
+log = redis.Redis.from_url(url)
+layer = RedisChannelLayer(hosts=[url], delivery={"orders.*": "at-least-once"}, redelivery_after=1, max_deliveries=50)
+
+def consumer(message):
+    log.rpush("log", message.content["n"])
+
+Worker(ChannelLayerWrapper(layer, "default", [route("orders.new", consumer)])).run()
+"""
+
+
+def test_killed_workers_lose_nothing(make_layer: Make, redis_server: RedisServer) -> None:
+    """Workers are killed one after the other while they work; each message is done, few are done twice."""
+    total, kills = 6000, 4
+    layer = make_layer(capacity=total)
+    layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(total)])
+    workers = [start_worker(redis_server.url) for _ in range(2)]
+    try:
+        with redis_server.client() as client:
+            for _ in range(kills):
+                done = client.llen("log")
+                wait_for(lambda done=done: client.llen("log") > done + 100, "the workers work")
+                workers[0].kill()
+                workers.pop(0).wait()
+                workers.append(start_worker(redis_server.url))
+            wait_for(lambda: client.xlen("asgi::stream:orders.new") == 0, "all is done", 60)
+            numbers = [int(number) for number in client.lrange("log", 0, -1)]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    assert sorted(set(numbers)) == list(range(total))
+    assert len(numbers) - total <= kills * 32
+    assert layer.dead_letters("orders.new") == []
+
+
+def start_worker(url: str) -> "subprocess.Popen[bytes]":
+    """Start a process that works on ``orders.new``."""
+    return subprocess.Popen([sys.executable, "-c", WORKER, url], cwd=ROOT)
