@@ -18,6 +18,8 @@ urlpatterns = [
     path("big/<int:size>/", views.big),
     path("digest/", views.digest),
     path("made/<int:pieces>/<int:size>/", views.made),
+    path("events/", views.events),
+    path("publish/", views.publish),
     path("stream/", views.stream),
     path("stream/endless/", views.stream_endless),
     path("stream/nothing/", views.stream_nothing),

@@ -22,6 +22,7 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import condition, require_GET
 
+from channels.channel import Group
 from channels.exceptions import ResponseLater
 from channels.handler import AsgiRequest
 
@@ -130,6 +131,20 @@ def stream_endless(request: HttpRequest) -> StreamingHttpResponse:
             endless_events.append("closed")
 
     return StreamingHttpResponse(parts())
+
+
+def events(request: Any) -> HttpResponse:
+    """The beginning of a stream of events that never ends, and a place among its listeners."""
+    head = {"status": 200, "headers": [(b"Content-Type", b"text/event-stream")], "content": b"data: hello\n\n"}
+    request.reply_channel.send({**head, "more_content": True}, immediately=True)
+    Group("listeners").add(request.reply_channel)
+    raise ResponseLater
+
+
+def publish(request: HttpRequest) -> HttpResponse:
+    """An event for all listeners: the body."""
+    Group("listeners").send({"content": b"data: %s\n\n" % request.body, "more_content": True})
+    return HttpResponse("published")
 
 
 def stream_nothing(request: HttpRequest) -> StreamingHttpResponse:

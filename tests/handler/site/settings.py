@@ -6,7 +6,8 @@ from typing import Any
 
 SECRET_KEY = "not a secret: tests only"
 DEBUG = False
-ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost", "example.com"]
+CHANNELS_AUTO_ACCEPT = True
 ROOT_URLCONF = "tests.handler.urls"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "channels"]
 DATABASES: dict[str, Any] = {}
@@ -42,6 +43,6 @@ CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels.layers.redis.RedisChannelLayer",
         "CONFIG": {"hosts": [os.environ["SITE_REDIS"]], **json.loads(os.environ.get("SITE_LAYER", "{}"))},
-        "ROUTING": [],
+        "ROUTING": "tests.handler.site.routing.channel_routing",
     },
 }
