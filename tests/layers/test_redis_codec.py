@@ -1,5 +1,6 @@
 """How messages look inside Redis: nothing is lost on the way, and what is foreign is told apart."""
 
+import time
 from typing import Any
 
 import msgpack
@@ -93,3 +94,12 @@ def test_keys_must_be_a_list() -> None:
     """One string would be taken for a list of letters."""
     with pytest.raises(ValueError, match="must be a list"):
         EncryptedCodec("secret", expiry=60)
+
+
+def test_message_that_is_kept_may_be_old() -> None:
+    """Whoever sends an old message again is refused, but one that waits to be finished has no age."""
+    coder = EncryptedCodec(["secret"], expiry=60)
+    old = coder._fernet.encrypt_at_time(codec.Codec().encode({"n": 1}), int(time.time()) - 1000)
+    with pytest.raises(ValueError, match="too old"):
+        coder.decode(codec.ENCRYPTED, memoryview(old))
+    assert coder.decode(codec.ENCRYPTED | codec.KEPT, memoryview(old)) == {"n": 1}

@@ -16,6 +16,9 @@ ENCRYPTED = 2
 TICKET = 4
 """Flag of an entry that only says: there is a message in the stream of this channel."""
 
+KEPT = 8
+"""Flag of an entry that is kept until it is finished, and may be of any age."""
+
 TICKET_CONTENT: Content = {}
 """What such an entry is read as; known by its identity."""
 

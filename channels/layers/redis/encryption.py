@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from channels.layers.redis.codec import ENCRYPTED, Codec
+from channels.layers.redis.codec import ENCRYPTED, KEPT, Codec
 from channels.types import Content
 
 GRACE_SECONDS = 10
@@ -47,7 +47,8 @@ class EncryptedCodec(Codec):
         if not flags & ENCRYPTED:
             raise ValueError("it is not encrypted, and this layer has symmetric_encryption_keys")
         try:
-            decrypted = self._fernet.decrypt(bytes(payload), ttl=self._max_age)
+            max_age = None if flags & KEPT else self._max_age
+            decrypted = self._fernet.decrypt(bytes(payload), ttl=max_age)
         except self._invalid_token as error:
             raise ValueError("none of the symmetric_encryption_keys fits it, or it is too old") from error
         return super().decode(0, memoryview(decrypted))

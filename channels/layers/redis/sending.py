@@ -54,8 +54,11 @@ class Sender:
         self._ring = ring
         self._codec = coder
         self._turn = itertools.count()
-        self._head = codec.make_head(coder.flags)
-        self._group_head = codec.make_head(coder.flags | codec.VIA_GROUP)
+        self._heads = {
+            (is_kept, via_group): codec.make_head(coder.flags | codec.KEPT * is_kept | codec.VIA_GROUP * via_group)
+            for is_kept in (False, True)
+            for via_group in (False, True)
+        }
         self._common = (
             prefix,
             round(layer.expiry * 1000),
@@ -152,7 +155,7 @@ class Sender:
     def _call(self, part: Sequence[tuple[int, Item]]) -> bytes:
         arguments: list[scripts.Argument] = list(self._common)
         for _, item in part:
-            head = self._group_head if item.via_group else self._head
+            head = self._heads[item.kind == "s", item.via_group]
             arguments += (f"{item.kind}{item.capacity}", head, item.rest)
         return scripts.call(scripts.SEND, [item.key for _, item in part], arguments)
 
