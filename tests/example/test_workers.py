@@ -1,6 +1,7 @@
 """The chat over Redis: one server, two worker processes, one of which is stopped in mid-conversation."""
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,13 +28,17 @@ def site(tmp_path: Path, redis_server: RedisServer) -> Iterator[Site]:
         yield site
 
 
-def converse(opened: ClientConnection, name: str, is_underway: threading.Event) -> dict[str, list[int]]:
-    """Say numbered messages while listening; return the numbers heard of each author."""
+def converse(
+    opened: ClientConnection, name: str, is_underway: threading.Event, is_stopped: threading.Event
+) -> dict[str, list[int]]:
+    """Say numbered messages while listening, the last ones after the stop; return the numbers heard of each author."""
     heard: dict[str, list[int]] = {}
     sent = 0
     while sum(map(len, heard.values())) < 2 * MESSAGES:
         own = len(heard.get(name, ()))
         if sent < MESSAGES and sent - own < UNCONFIRMED:
+            if sent == MESSAGES - UNCONFIRMED:
+                assert is_stopped.wait(60)
             send(opened, "chat", action="say", text=str(sent), key=str(sent))
             sent += 1
             continue
@@ -51,13 +56,15 @@ def converse(opened: ClientConnection, name: str, is_underway: threading.Event) 
 
 def test_stopping_a_worker_loses_no_message(site: Site, anna: Talker, ben: Talker, room: str) -> None:
     """Both users hear every message of both, once and in order, and the worker ends in peace."""
-    is_underway = threading.Event()
+    is_underway, is_stopped = threading.Event(), threading.Event()
+    worker = site.processes.running[-1]
     sockets = {user.name: user.enter(room) for user in (anna, ben)}
     with ThreadPoolExecutor(2) as pool:
-        talks = [pool.submit(converse, opened, name, is_underway) for name, opened in sockets.items()]
+        talks = [pool.submit(converse, opened, name, is_underway, is_stopped) for name, opened in sockets.items()]
         assert is_underway.wait(60), site.processes.log()
-        status = stop(site.processes.running[-1])
-        assert not any(talk.done() for talk in talks), "The conversation was over before the worker was stopped"
+        worker.send_signal(signal.SIGTERM)
+        is_stopped.set()
+        status = worker.wait(20)
         heard = [talk.result(120) for talk in talks]
     everything = {name: list(range(MESSAGES)) for name in sockets}
     assert (heard, status) == ([everything, everything], 0)
