@@ -132,9 +132,10 @@ class Worker:
                 ordering.take_turns_in_hand(self.channel_layer)
                 while hand:
                     self._run_one(*hand.popleft())
-                for delivery in deliveries:
-                    if self._is_kept(delivery.content):  # It was not run, so it waits for its turn in the layer now.
-                        self.channel_layer.finish_delivery(delivery.content, True)
+                # Those that succeeded, and those that were not run: these wait for their turn in the layer now.
+                done = [delivery.content for delivery in deliveries if self._is_kept(delivery.content)]
+                if done:
+                    self.channel_layer.finish_deliveries(done, True)
                 ordering.check_overdue(self.channel_layer)
             while ordering.settle(self.channel_layer):
                 self._run_one(*hand.popleft())
@@ -194,7 +195,10 @@ class Worker:
         return is_in_hand is not None and is_in_hand(content)
 
     def _run_kept(self, channel: str, content: Content) -> None:
-        """Run a message that the layer keeps until it hears that the consumer and its sends succeeded."""
+        """Run a message that the layer keeps until it hears that the consumer and its sends succeeded.
+
+        Success is told to the layer for all messages in hand together, once they were run.
+        """
         was_matched, has_failed = False, False
 
         def callback(channel: str, message: Message) -> None:
@@ -217,7 +221,8 @@ class Worker:
             self.channel_layer.push(wait=True)
             succeeded = was_matched and not has_failed and pending_message_store.dropped == dropped
         finally:
-            self.channel_layer.finish_delivery(content, succeeded)
+            if not succeeded:
+                self.channel_layer.finish_deliveries([content], False)
 
 
 class WorkerGroup(Worker):

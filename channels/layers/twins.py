@@ -8,7 +8,7 @@ from channels.types import Content
 
 DELIVERIES = "__deliveries__"
 """Key of a message that is delivered at least once: how often it was handed out. Whoever was given such a message by
-``receive_batch`` tells the layer by ``finish_delivery`` when it is done with it; until then it is that one's."""
+``receive_batch`` tells the layer by ``finish_deliveries`` when it is done with it; until then it is that one's."""
 
 
 class Outgoing(NamedTuple):

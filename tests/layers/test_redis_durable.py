@@ -35,7 +35,7 @@ class Plain(RedisChannelLayer):
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         deliveries = super().receive_batch(channels, limit, timeout)
         for delivery in deliveries:
-            self.finish_delivery(delivery.content, True)
+            self.finish_deliveries([delivery.content], True)
             delivery.content.pop("__deliveries__", None)
         self.push(wait=True)
         return deliveries
@@ -50,7 +50,7 @@ class Plain(RedisChannelLayer):
 
     def finish(self, content: Any) -> None:
         """Finish a message from another thread."""
-        self.finish_delivery(content, True)
+        self.finish_deliveries([content], True)
         self.push(wait=True)
 
 
@@ -146,7 +146,7 @@ def test_finished_message_is_gone(make_layer: Make, redis_server: RedisServer) -
     layer = make_layer(redelivery_after=0.05)
     layer.send("orders.new", {"n": 1})
     (delivery,) = layer.receive_batch(["orders.new"])
-    layer.finish_delivery(delivery.content, True)
+    layer.finish_deliveries([delivery.content], True)
     assert layer.receive_batch(["orders.new"], 1, 0.3) == []
     with redis_server.client() as client:
         assert client.xlen("asgi::stream:orders.new") == 0
@@ -159,7 +159,7 @@ def test_failed_message_comes_again(make_layer: Make) -> None:
     layer.send("orders.new", {"n": 1})
     (delivery,) = layer.receive_batch(["orders.new"])
     failed = time.monotonic()
-    layer.finish_delivery(delivery.content, False)
+    layer.finish_deliveries([delivery.content], False)
     (again,) = layer.receive_batch(["orders.new"], 1, 5)
     assert again.content == {"n": 1, "__deliveries__": 2}
     assert 0.25 < time.monotonic() - failed < 2
@@ -171,7 +171,7 @@ def test_message_in_hand_is_renewed(make_layer: Make) -> None:
     layer.send("orders.new", {"n": 1})
     (delivery,) = layer.receive_batch(["orders.new"])
     assert other.receive_batch(["orders.new"], 1, 1) == []
-    layer.finish_delivery(delivery.content, True)
+    layer.finish_deliveries([delivery.content], True)
 
 
 def test_message_of_a_layer_that_went_away_comes_again(make_layer: Make) -> None:
@@ -204,7 +204,7 @@ def test_capacity_counts_what_is_in_hand(make_layer: Make) -> None:
     with pytest.raises(ChannelFull):
         layer.send("orders.new", {})
     assert layer.channel_statistics("orders.new")["messages_pending"] == 2
-    layer.finish_delivery(delivery.content, True)
+    layer.finish_deliveries([delivery.content], True)
     layer.push(wait=True)
     layer.send("orders.new", {})
 
@@ -245,7 +245,7 @@ def test_message_that_never_succeeds_becomes_a_dead_letter(make_layer: Make) -> 
     for number in (1, 2):
         (delivery,) = layer.receive_batch(["orders.new"], 1, 5)
         assert delivery.content["__deliveries__"] == number
-        layer.finish_delivery(delivery.content, False)
+        layer.finish_deliveries([delivery.content], False)
     assert layer.receive_batch(["orders.new"], 1, 0.5) == []
     (letter,) = layer.dead_letters("orders.new")
     assert (letter.content, letter.deliveries) == ({"n": 1}, 2)

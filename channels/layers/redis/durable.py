@@ -7,6 +7,7 @@ and is handed out again. Keys are told at the heads of ``lua/send.lua`` and ``lu
 
 import fnmatch
 import logging
+import random
 import re
 import threading
 import time
@@ -164,6 +165,7 @@ class Durable:
         self._max_deliveries = max_deliveries
         self.interval = redelivery_after / 3
         self._next_look: dict[str, float] = {}
+        self._busy: set[str] = set()
 
     def receive(
         self, queues: Sequence[str], limit: int, timeout: float, in_hand: InHand
@@ -176,12 +178,15 @@ class Durable:
         while True:
             if queue := self._due(queues):
                 taken = yield self.take(queue, limit, in_hand, look=True)
+            elif (queue := random.choice(queues)) in self._busy:
+                # There was more than could be taken, so it is asked for at once, without a ticket.
+                taken = yield self.take(queue, limit, in_hand)
             else:
                 taken = yield max(0.0, min(end - time.monotonic(), self.interval))
                 if not taken and time.monotonic() >= end:
                     return []
                 if has_ticket(taken):
-                    taken = yield self.take(taken[0].channels[0], limit, in_hand)
+                    taken = yield self.take(taken[0].channels[0], limit, in_hand, tickets=len(taken))
             if taken:
                 return taken
 
@@ -194,12 +199,19 @@ class Durable:
                 return queue
         return None
 
-    def take(self, queue: str, limit: int, in_hand: InHand, look: bool = False) -> Plan[list[Delivery]]:
+    def take(
+        self, queue: str, limit: int, in_hand: InHand, look: bool = False, tickets: int = 0
+    ) -> Plan[list[Delivery]]:
         """Return up to ``limit`` messages of ``queue``; with ``look`` those of the dead before new ones."""
         shard, stream, dead = self._place(queue)
-        arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS)
-        replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, (stream, dead), arguments)]}
+        arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS, tickets)
+        keys = (stream, dead, self._prefix + queue)
+        replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, keys, arguments)]}
         buried, *messages = replies[shard][0]
+        if len(messages) == limit:
+            self._busy.add(queue)
+        else:
+            self._busy.discard(queue)
         if buried:
             counters.add("message.drop.dead_letter", buried)
             logger.error(
@@ -218,31 +230,26 @@ class Durable:
             except ValueError as error:
                 counters.add("message.drop.unreadable")
                 logger.error("Skipped an entry of %s that is not a message of this layer: %s.", queue, error)
-                yield self.finish_step(receipt)
+                yield from self.finish([receipt])
                 continue
             content[DELIVERIES] = count
             in_hand.add(content, receipt)
             deliveries.append(Delivery((queue,), content, bool(flags & codec.VIA_GROUP)))
         return deliveries
 
-    def finish_step(self, receipt: Receipt) -> dict[int, list[bytes]]:
-        """Return the commands that remove a message."""
-        shard, stream, number = receipt
-        return {
-            shard: [scripts.command(b"XACK", stream, GROUP, number), scripts.command(b"XDEL", stream, number)],
-        }
-
-    def finish(self, receipt: Receipt) -> Plan[None]:
-        """Remove a message whose consumer has done its work."""
-        yield self.finish_step(receipt)
+    def finish(self, receipts: Sequence[Receipt]) -> Plan[None]:
+        """Remove messages whose consumers have done their work."""
+        step: dict[int, list[bytes]] = {}
+        for (shard, stream), numbers in _by_stream(receipts).items():
+            commands = scripts.command(b"XACK", stream, GROUP, *numbers), scripts.command(b"XDEL", stream, *numbers)
+            step.setdefault(shard, []).extend(commands)
+        if step:
+            yield step
 
     def renew(self, receipts: Sequence[Receipt]) -> Plan[None]:
         """Say that these are in hand still."""
-        wanted: dict[tuple[int, str], list[bytes]] = {}
-        for shard, stream, number in receipts:
-            wanted.setdefault((shard, stream), []).append(number)
         step: dict[int, list[bytes]] = {}
-        for (shard, stream), numbers in wanted.items():
+        for (shard, stream), numbers in _by_stream(receipts).items():
             words: list[Any] = [b"XCLAIM", stream, GROUP, b"workers", 0, *numbers, b"JUSTID"]
             step.setdefault(shard, []).append(scripts.command(*words))
         if step:
@@ -271,3 +278,10 @@ class Durable:
 
     def _place(self, queue: str) -> tuple[int, str, str]:
         return self._ring.shard_of(queue), f"{self._prefix}:stream:{queue}", f"{self._prefix}:dead:{queue}"
+
+
+def _by_stream(receipts: Sequence[Receipt]) -> dict[tuple[int, str], list[bytes]]:
+    numbers: dict[tuple[int, str], list[bytes]] = {}
+    for shard, stream, number in receipts:
+        numbers.setdefault((shard, stream), []).append(number)
+    return numbers

@@ -190,8 +190,7 @@ class RedisChannelLayer(BaseChannelLayer):
         What comes from a channel that is delivered at least once counts as finished: it was handed out alone.
         """
         deliveries = self.receive_batch(channels, 1, BLOCK_SECONDS if block else 0)
-        for receipt in self._mine.in_hand.pop_all(deliveries):
-            self._run(self._durable.finish(receipt))
+        self._run(self._durable.finish(self._mine.in_hand.pop_all(deliveries)))
         return self._one(deliveries)
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
@@ -217,8 +216,7 @@ class RedisChannelLayer(BaseChannelLayer):
 
     async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         deliveries = await self.areceive_batch(channels, 1, BLOCK_SECONDS)
-        for receipt in self._mine.in_hand.pop_all(deliveries):
-            await self._arun(self._durable.finish(receipt))
+        await self._arun(self._durable.finish(self._mine.in_hand.pop_all(deliveries)))
         return self._one(deliveries)
 
     async def receive_async(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
@@ -266,16 +264,16 @@ class RedisChannelLayer(BaseChannelLayer):
         """Return whether ``content`` is a message that this process was given to finish."""
         return content in self._mine.in_hand
 
-    def finish_delivery(self, content: Content, succeeded: bool) -> None:
-        """Say that the work on a message with ``__deliveries__`` is over: done for good, or to be done again later.
+    def finish_deliveries(self, contents: Sequence[Content], succeeded: bool) -> None:
+        """Say that the work on messages with ``__deliveries__`` is over: done for good, or to be done again later.
 
         Args:
-            content: The very content that ``receive_batch`` returned; any other is ignored.
-            succeeded: Remove the message; else it is delivered again after ``redelivery_after`` seconds.
+            contents: The very contents that ``receive_batch`` returned; any others are ignored.
+            succeeded: Remove the messages; else they are delivered again after ``redelivery_after`` seconds.
         """
-        receipt = self._mine.in_hand.pop(content)
-        if receipt is not None and succeeded:
-            self._post(self._durable.finish(receipt), _report_unfinished)
+        receipts = [receipt for content in contents if (receipt := self._mine.in_hand.pop(content)) is not None]
+        if receipts and succeeded:
+            self._post(self._durable.finish(receipts), _report_unfinished)
 
     def dead_letters(self, channel: str, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest messages of ``channel`` that were delivered ``max_deliveries`` times and never finished."""

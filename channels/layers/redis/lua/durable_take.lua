@@ -2,8 +2,10 @@
 --
 -- KEYS     1 stream of the channel (one field, "entry": as told at the head of send.lua)
 --          2 stream of its dead letters (fields "entry", "deliveries")
+--          3 list of its tickets
 -- ARGV     1 most messages to hand out   2 ms after which one that was handed out counts as lost; 0 does not look
 --          3 most deliveries of one      4 ms that dead letters live
+--          5 how many tickets the caller has taken; those of further new messages are removed here
 -- returns  how many messages became dead letters, then for each message its id, its entry, how often it was handed out
 --
 -- One group, one consumer name for all: what counts is how long ago a message was handed out or renewed.
@@ -51,8 +53,10 @@ if #answer <= limit then
         redis.call('XGROUP', 'CREATE', key, group, '0')
         reply = read_new()
     end
-    for _, message in ipairs(reply and reply[1][2] or {}) do
+    local messages = reply and reply[1][2] or {}
+    for _, message in ipairs(messages) do
         answer[#answer + 1] = {message[1], message[2][2], 1}
     end
+    if #messages > tonumber(ARGV[5]) then redis.call('LPOP', KEYS[3], #messages - ARGV[5]) end
 end
 return answer

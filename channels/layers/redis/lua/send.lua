@@ -61,13 +61,18 @@ local week_ms = 604800000
 local never = string.rep('\127', 8)
 local ticket = '\1\4' .. never .. '\0\0\0\0'
 
+local stored = {}
+
 local function store(key, capacity, head, rest)
     local stream = ARGV[1] .. ':stream:' .. string.sub(key, #ARGV[1] + 1)
     if redis.call('XLEN', stream) >= capacity then return false end
     redis.call('XADD', stream, '*', 'entry', head .. never .. rest)
     redis.call('RPUSH', key, ticket)
-    redis.call('PEXPIRE', stream, week_ms)
-    redis.call('PEXPIRE', key, week_ms)
+    if not stored[key] then  -- Once per call is enough for keys that live for a week.
+        redis.call('PEXPIRE', stream, week_ms)
+        redis.call('PEXPIRE', key, week_ms)
+        stored[key] = true
+    end
     return true
 end
 
