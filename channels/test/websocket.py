@@ -54,6 +54,7 @@ class WSClient(Client):
         self._session: Any = None
         self._session_cookie = True
         self._path: str | None = None
+        self._is_accepted = False
         self._held: deque[Content] = deque()
 
     # What a browser has
@@ -148,7 +149,7 @@ class WSClient(Client):
         super().send(to, {**own, **message, **{key: own.get(key, value) for key, value in given.items()}})
         self._session_cookie = False
         if to == CONNECT:
-            self._path = own["path"]
+            self._path, self._is_accepted = own["path"], False
         elif to == DISCONNECT:
             self._path = None
 
@@ -252,6 +253,7 @@ class WSClient(Client):
             except MalformedReply as error:
                 raise AssertionError(f"Connection rejected: {content!r} ({error})") from error
             if decision is SocketInput.ACCEPT:
+                self._is_accepted = True
                 rest = {key: content[key] for key in ("text", "bytes", "close") if content.get(key)}
                 if rest:
                     self._held.append(rest)
@@ -259,6 +261,9 @@ class WSClient(Client):
             if decision is SocketInput.REFUSE:
                 raise AssertionError(f"Connection rejected: {content!r}")
         raise AssertionError("Connection rejected: the consumer neither accepted nor closed the socket")
+
+    def _next_reply(self) -> Any:
+        return self._held.popleft() if self._held else super().receive()
 
     def receive(self, json: bool = True) -> Any:
         """Return the next reply: the text of a frame, the whole content of another message, or None.
@@ -269,7 +274,10 @@ class WSClient(Client):
         Raises:
             ValueError: The text is not JSON.
         """
-        content = self._held.popleft() if self._held else super().receive()
+        content = self._next_reply()
+        while self._is_accepted and content == formats.websocket_accept():
+            # Said again, as the streams of a demultiplexer do; no browser sees it.
+            content = self._next_reply()
         text = None if content is None else content.get("text")
         if text is None or not json:
             return content if text is None else text

@@ -239,6 +239,20 @@ class WSClientTests(ChannelTestCase):
             client.send_and_consume("websocket.connect")
         assert client.receive() == "welcome"
 
+    def test_acceptance_that_is_repeated_is_not_seen(self):
+        """As the streams of a demultiplexer repeat it; without the check everything is seen."""
+
+        def connect(message):
+            for _ in range(3):
+                message.reply_channel.send({"accept": True})
+            message.reply_channel.send({"text": "1"})
+
+        with apply_routes(route("websocket.connect", connect)):
+            for check_accept, seen in ((True, [1, None]), (False, [{"accept": True}] * 3 + [1])):
+                client = WSClient()
+                client.send_and_consume("websocket.connect", check_accept=check_accept)
+                assert [client.receive() for _ in seen] == seen
+
     def test_group_messages_wait_for_the_end_of_the_handshake(self):
         """They decide nothing and are received after it, as by a browser."""
 

@@ -5,7 +5,7 @@ Everything that differs between machines comes from the environment:
 ``CHAT_REDIS_URL``
     Use the Redis layer at this address, so that workers can run as processes of their own.
 ``CHAT_DB``
-    Path of the SQLite file; ``chat.sqlite3`` next to ``manage.py`` otherwise.
+    Path of the SQLite file; ``chat.sqlite3`` next to ``manage.py`` otherwise. ``CHAT_TEST_DB`` is that of tests.
 ``CHAT_SECRET_KEY``, ``CHAT_HOSTS``
     Set both, and ``CHAT_DEBUG=0``, before anyone else can reach the site.
 """
@@ -53,6 +53,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("CHAT_DB") or BASE_DIR / "chat.sqlite3",
+        # The processes of a live server test cannot share a database in memory.
+        "TEST": {"NAME": os.environ.get("CHAT_TEST_DB") or BASE_DIR / "chat-test.sqlite3"},
         "OPTIONS": {
             # Several workers write: wait for each other (seconds) instead of failing, and take the
             # write lock at the start of a transaction, where waiting is still possible.
@@ -70,6 +72,8 @@ if REDIS_URL:
         "default": {
             "BACKEND": "channels.layers.redis.RedisChannelLayer",
             "CONFIG": {"hosts": [REDIS_URL]},
+            # Live server tests put a prefix of their own before all names.
+            "TEST_CONFIG": {"hosts": [REDIS_URL]},
             "ROUTING": "project.routing.channel_routing",
         }
     }
@@ -77,6 +81,7 @@ else:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels.layers.inmemory.ChannelLayer",
+            "TEST_CONFIG": {},
             "ROUTING": "project.routing.channel_routing",
         }
     }
