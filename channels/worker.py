@@ -122,7 +122,7 @@ class Worker:
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
         # What was received, and ordered messages whose turn came with the end of the one before.
         hand = ordering.pick_up()
-        # What a consumer sends leaves in one write with the next receive, or before the next consumer runs.
+        # What a consumer sends leaves in one write with the next receive, if that comes soon.
         with pending_message_store.posting_to(self.channel_layer):
             while not self.termed:
                 # The receive brings home what ended turns released; who has turns out does not wait for others.
