@@ -11,7 +11,7 @@ class Backoff:
         longest: No pause is longer than this, in seconds.
     """
 
-    def __init__(self, first: float = 0.1, longest: float = 5.0) -> None:
+    def __init__(self, first: float = 0.1, longest: float = 1.0) -> None:
         self._first = first
         self._longest = longest
         self.failures = 0
