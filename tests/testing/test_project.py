@@ -4,11 +4,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import PostgresMissing, PostgresServer
 from tests.support.processes import ROOT
 from tests.support.redis import RedisServer
 
@@ -19,6 +20,19 @@ PROJECT = Path(__file__).parent / "project"
 def environment(tmp_path: Path, redis_server: RedisServer) -> dict[str, str]:
     """What the project wants to know: a directory for its database, and a Redis for tests."""
     return {"LAMPS_DIRECTORY": str(tmp_path), "LAMPS_REDIS": redis_server.url}
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server. Without one, skip, or fail where CI is set."""
+    try:
+        server = PostgresServer()
+    except PostgresMissing as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+    try:
+        yield server.start()
+    finally:
+        server.close()
 
 
 def run(arguments: list[str], environment: Mapping[str, str], directory: Path = PROJECT) -> tuple[int, str]:
@@ -54,6 +68,16 @@ def test_djangos_runner_runs_the_project(environment: dict[str, str], parallel: 
     assert found, output
     assert int(found[1]) >= 25
     assert re.search(r"^OK$", output, re.MULTILINE), output
+
+
+@pytest.mark.slow
+def test_djangos_runner_runs_the_project_on_postgresql(environment: dict[str, str], postgres: PostgresServer) -> None:
+    """Two processes, each with a database that its live servers share."""
+    environment["LAMPS_POSTGRES"] = str(postgres.directory)
+    status, output = run(["-W", "error", "manage.py", "test", "--parallel", "2"], environment)
+    assert status == 0, output
+    assert re.search(r"^OK$", output, re.MULTILINE), output
+    assert list(Path(environment["LAMPS_DIRECTORY"]).iterdir()) == []
 
 
 @pytest.mark.parametrize("processes", ["0", pytest.param("2", marks=pytest.mark.slow)])
