@@ -210,7 +210,8 @@ _DROPPED = {
 
 def _sent(channel: Any, content: Content) -> bool:
     try:
-        channel.send(content, immediately=True)
+        # The last message may leave with what the consumer sends, and so with the next receive of the worker.
+        channel.send(content, immediately=content["more_content"])
     except ChannelFull:
         return False
     return True
@@ -239,7 +240,7 @@ class ViewConsumer:
         self.handler = self.handler_class()
 
     def __call__(self, message: Any) -> None:
-        """Answer ``message``. Replies leave at once, not at the end of the consumer.
+        """Answer ``message``. Messages leave at once, the last one when the consumer ends.
 
         Raises:
             ValueError: The message has no reply channel.

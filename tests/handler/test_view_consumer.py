@@ -54,14 +54,26 @@ def test_consumer_answers_on_the_reply_channel(layer):
     assert collect(taken(layer)).body == b"Hello world"
 
 
-def test_consumer_sends_at_once(layer):
-    """A stream must not wait for the end of its consumer."""
+def test_stream_leaves_while_its_consumer_runs():
+    """Only its end waits for the end of the consumer, and leaves with what else the worker has to say."""
+    layer = ChannelLayer()
     pending_message_store.prepare()
     try:
-        ViewConsumer()(message("/", layer=layer))
-        assert collect(taken(layer)).body == b"Hello world"
+        ViewConsumer()(message("/stream/", layer=layer))
+        parts = taken(layer)
+        assert [part["content"] for part in parts] == [b"one,", b"two,", b"three"]
     finally:
         pending_message_store.send_and_flush()
+    assert collect(parts + taken(layer)).body == b"one,two,three"
+
+
+def test_whole_response_leaves_after_what_its_view_sent(layer):
+    """In one batch with it, in the order in which it was made."""
+    pending_message_store.prepare()
+    ViewConsumer()(message("/publish/", layer=layer))
+    assert taken(layer) == []
+    pending_message_store.send_and_flush()
+    assert collect(taken(layer)).body == b"published"
 
 
 def test_consumer_sends_nothing_for_a_deferred_response(layer):
