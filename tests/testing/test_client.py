@@ -2,9 +2,11 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 
 from channels import Channel, Group, route, route_class
 from channels.auth import channel_session_user, channel_session_user_from_http, http_session_user
+from channels.dispatch import dispatch
 from channels.exceptions import ChannelFull, ConsumeLater, DenyConnection, WebsocketCloseException
 from channels.generic.websockets import JsonWebsocketConsumer, WebsocketConsumer
 from channels.handler import AsgiRequest
@@ -13,7 +15,8 @@ from channels.registry import channel_layers
 from channels.security.websockets import allowed_hosts_only
 from channels.sessions import channel_session, enforce_ordering, http_session
 from channels.signals import consumer_finished, consumer_started
-from channels.test import ChannelTestCase, Client, WSClient, apply_routes
+from channels.test import ChannelTestCase, Client, WebsocketSession, WSClient, apply_routes
+from channels.worker import Worker
 from tests.support.asgi import FakeServer, in_loop
 
 
@@ -197,6 +200,48 @@ class ClientTests(ChannelTestCase):
         assert isinstance(message, Message)
         message.reply_channel.send({"text": "at once"})
         assert self.get_next_message("somebody").content == {"text": "at once"}
+
+
+class RoutesTests(ChannelTestCase):
+    """What ``apply_routes`` does not take."""
+
+    def test_class_that_is_no_test_case_is_refused(self):
+        """Silently routing nothing would be worse."""
+
+        class Plain:
+            """A class of pytest."""
+
+        with pytest.raises(TypeError, match=r"Plain is none\. Decorate its methods"):
+            apply_routes([])(Plain)
+
+    def test_what_is_no_route_is_refused(self):
+        """When it is applied, and nothing is changed then."""
+        with pytest.raises(ImproperlyConfigured, match="is not a route"), apply_routes([repr]):
+            pass
+        with pytest.raises(KeyError, match="no layer 'missing'"), apply_routes([], aliases=["default", "missing"]):
+            pass
+        assert Client().get_consumer_by_channel("a") is None
+
+    def test_blocks_may_be_nested(self):
+        """The inner routes rule alone; then the outer ones again."""
+        with apply_routes(route("a", repr)):
+            with apply_routes(route("b", str)):
+                assert Client().get_consumer_by_channel("a") is None
+                assert Client().get_consumer_by_channel("b") is str
+            assert Client().get_consumer_by_channel("a") is repr
+
+
+def test_consumers_leave_the_connections_of_a_test_open(channel_layer, channel_routes, monkeypatch):
+    """Workers release them after each consumer; a test may be in the middle of a transaction."""
+    closed = []
+    monkeypatch.setattr("channels.signals.close_old_connections", lambda: closed.append(True))
+    channel_routes([route("a", lambda message: None), route("websocket.connect", lambda message: None)])
+    Client().send_and_consume("a")
+    with WebsocketSession():
+        pass
+    assert closed == []
+    dispatch(channel_layer, "a", {}, sender=Worker)
+    assert closed == [True]
 
 
 class WSClientTests(ChannelTestCase):
