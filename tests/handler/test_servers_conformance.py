@@ -5,6 +5,7 @@ for byte: what differs would be ours.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +36,9 @@ NOT_BY_WSGI = {"headers-out"}
 WITH_BODY = {name: given for name, given in ON_THE_WIRE.items() if given.get("body")}
 
 DEBUG = (b"x-debug", b"1")
+
+FREED_SECONDS = 5
+"""How long a client that has gone may hold a worker; it is about a second, but machines are busy."""
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
@@ -163,6 +167,17 @@ def test_http_1_0_is_answered_as_django_answers_it(path: str, server: Server) ->
         with Wire(server.port) as wire:
             replies.append(comparable(wire.ask(path, headers=[(b"x-through", way.encode())], version="1.0")))
     assert replies[0] == replies[1]
+
+
+@pytest.mark.parametrize("taken", [0, 1, 100_000])
+def test_client_that_leaves_its_stream_frees_the_worker(taken: int, server: Server) -> None:
+    """There is one, and the next client is answered, however much the first one took."""
+    with Wire(server.port) as wire:
+        wire.send(encode("/made/100000/10000/"))
+        wire.wait_for_bytes(taken)
+    began = time.monotonic()
+    assert ask(server, "channels", target="/").status == 200
+    assert time.monotonic() - began < FREED_SECONDS
 
 
 @pytest.mark.parametrize("server", CUTS_CONNECTIONS, indirect=True)

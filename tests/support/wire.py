@@ -78,6 +78,10 @@ class Wire:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._socket.close()
 
+    def fileno(self) -> int:
+        """Return the file number of the socket, for ``select``."""
+        return self._socket.fileno()
+
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
         self._socket.sendall(data)
@@ -92,6 +96,21 @@ class Wire:
         """Return when the server says that it wants the body, or has the beginning of its answer."""
         while b"\r\n\r\n" not in self._left:
             self._left += self._receive()
+
+    def wait_for_bytes(self, count: int) -> None:
+        """Return when at least so many bytes have come."""
+        while len(self._left) < count:
+            data = self._receive()
+            assert data, f"The connection ended after {len(self._left)} bytes."
+            self._left += data
+
+    def wait_for(self, text: bytes) -> None:
+        """Return when ``text`` has come; what came up to it counts as read."""
+        while text not in self._left:
+            data = self._receive()
+            assert data, f"The connection ended before {text!r}."
+            self._left += data
+        self._left = self._left.partition(text)[2]
 
     def response(self, method: str = "GET", into: Callable[[bytes], Any] | None = None) -> Exchange:
         """Return the next response.
