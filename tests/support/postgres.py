@@ -1,5 +1,6 @@
 """Private PostgreSQL servers: on a UNIX socket, in a directory of their own, stopped by process id."""
 
+import glob
 import importlib.util
 import os
 import pwd
@@ -30,8 +31,12 @@ class PostgresServer:
     user = "lamps"
 
     def __init__(self) -> None:
-        if not (shutil.which("initdb") and shutil.which("postgres") and importlib.util.find_spec("psycopg")):
+        # Debian keeps the programs of a server out of PATH.
+        path = os.pathsep.join([os.environ["PATH"], *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)])
+        initdb, postgres = shutil.which("initdb", path=path), shutil.which("postgres", path=path)
+        if not (initdb and postgres and importlib.util.find_spec("psycopg")):
             raise PostgresMissing(f"No PostgreSQL found: {HINT}.")
+        self._initdb, self._postgres = initdb, postgres
         self._temporary = tempfile.TemporaryDirectory(prefix="postgres-")
         self.directory = Path(self._temporary.name)
         # PostgreSQL refuses to run as root.
@@ -48,7 +53,7 @@ class PostgresServer:
         common: dict[str, Any] = {"cwd": self.directory, "stdout": log, "stderr": log, **self._identity}
         with log:
             command = [
-                "initdb",
+                self._initdb,
                 "--auth",
                 "trust",
                 "--username",
@@ -60,7 +65,7 @@ class PostgresServer:
             ]
             subprocess.run(command, check=True, **common)
             options = ["-k", str(self.directory), "-c", "listen_addresses=", "-c", "fsync=off"]
-            self._process = subprocess.Popen(["postgres", "-D", str(data), *options], **common)
+            self._process = subprocess.Popen([self._postgres, "-D", str(data), *options], **common)
         wait_for(self._answers, f"PostgreSQL answers; its log is in {self.directory}", 60)
         return self
 
