@@ -93,7 +93,6 @@ def test_termination_reaches_the_server(tmp_path: Path) -> None:
             httpx.get(url)
 
 
-@pytest.mark.skipif(not os.environ.get("CI"), reason="installs from the package index: set CI=1 to run it")
 def test_script_installs_once(tmp_path: Path) -> None:
     """A first run makes the environment, a second finds it ready."""
     options = ("--venv", str(tmp_path / "venv"))
