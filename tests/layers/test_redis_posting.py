@@ -181,6 +181,29 @@ def test_connection_lost_after_the_push_is_the_outcome(own_redis: RedisServer) -
     layer.close()
 
 
+def test_posted_group_messages_do_not_wait_for_the_next_receive(layer: RedisChannelLayer, server: RedisServer) -> None:
+    """Also where capacities by name make it take several steps to send them."""
+    layer.group_add("g", "p!1")
+    outcomes: list[Any] = []
+    layer.post_batch([Outgoing("g", {"n": 1}, to_group=True)], outcomes.extend)
+    layer.push()
+    other = RedisChannelLayer(hosts=[server.url])
+    assert other.receive_batch(["p!"], timeout=5)[0].content == {"n": 1}
+    other.close()
+    layer.push(wait=True)
+    assert outcomes == [None]
+
+
+def test_posted_batches_of_any_size_leave_at_once(layer: RedisChannelLayer, server: RedisServer) -> None:
+    """More than one script call carries."""
+    layer.post_batch([Outgoing(f"c{number}", {}) for number in range(600)], lambda outcomes: None)
+    layer.push()
+    other = RedisChannelLayer(hosts=[server.url])
+    assert other.receive_batch(["c599"], timeout=5)
+    other.close()
+    layer.push(wait=True)
+
+
 @pytest.fixture
 def retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Full channels are tried again quickly."""

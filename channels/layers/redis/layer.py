@@ -157,6 +157,8 @@ class RedisChannelLayer(BaseChannelLayer):
             settle(_merge(prepared, outcomes))
 
         self._mine.links.post(self._sender.plan(self._mine.tallies, items), settle_all)
+        if not self._sender.takes_one_step(items):  # The second step would wait for what the thread asks next.
+            self._mine.links.settle()
 
     def push(self, wait: bool = False) -> None:
         links = self._mine.links

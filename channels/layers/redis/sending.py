@@ -109,11 +109,21 @@ class Sender:
             return 0
         return next(self._turn) % self._ring.size if self._ring.is_anywhere(queue) else self._ring.shard_of(queue)
 
+    @property
+    def _must_expand(self) -> bool:
+        return self._ring.size > 1 or bool(self._layer.channel_capacity) or self._ring.has_durable
+
+    def takes_one_step(self, items: Sequence[Item]) -> bool:
+        """Return whether the first step of a plan for ``items`` already sends all of them."""
+        if self._must_expand and any(item.kind == "g" for item in items):
+            return False
+        return not _cut(list(enumerate(items)))[1]
+
     def plan(self, tallies: Tallies, items: Sequence[Item]) -> Plan[list[Exception | None]]:
         """Send ``items`` in order; returns what each came to, and counts it in ``tallies``."""
         missed = [0] * len(items)
         todo = list(enumerate(items))
-        if self._ring.size > 1 or self._layer.channel_capacity or self._ring.has_durable:
+        if self._must_expand:
             # Then only we know where the queues of members are, what they are and what they may hold.
             todo = yield from self._expand(todo)
         refused: set[str] = set()
