@@ -116,10 +116,13 @@ class PendingMessageStore:
             sends = list(run)
             layer = sends[0].sender.channel_layer
             batch = [Outgoing(send.sender.name, send.content, send.sender.is_group) for send in sends]
-            if posting_to is not None and layer is posting_to:
-                posting_to.post_batch(batch, functools.partial(self._settle, layer, batch))
-            else:
-                self._send(layer, batch)
+            try:
+                if posting_to is not None and layer is posting_to:
+                    posting_to.post_batch(batch, functools.partial(self._settle, layer, batch))
+                else:
+                    self._settle(layer, batch, send_all(layer, batch))
+            except Exception as error:
+                self._settle(layer, batch, [error] * len(batch))
         for action in frame.afterwards:
             try:
                 action()
@@ -135,13 +138,6 @@ class PendingMessageStore:
         finally:
             self._thread.posting_to = None
             layer.push(wait=True)
-
-    def _send(self, layer: Any, batch: Sequence[Outgoing]) -> None:
-        try:
-            outcomes = send_all(layer, batch)
-        except Exception as error:
-            outcomes = [error] * len(batch)
-        self._settle(layer, batch, outcomes)
 
     def _settle(self, layer: Any, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> None:
         """Act on what each item came to: full channels are tried again for a while, the rest is reported."""

@@ -1,5 +1,6 @@
 """Message, Channel, Group, and what consumers send while they run."""
 
+import contextlib
 import threading
 
 import pytest
@@ -249,6 +250,26 @@ def test_send_replaced_on_the_wrapper_is_used(default_layer, consumer):
     Channel("c").send({"n": 2})
     end()
     assert calls == [("c", {"n": 1}), ("c", {"n": 2})]
+
+
+@pytest.mark.parametrize("posting", [False, True])
+def test_failing_replacement_of_send_costs_only_its_messages(default_layer, consumer, caplog, posting):
+    """In a worker, which posts, as anywhere else: a log line, a counter, and what comes after the sends."""
+    before = counters.value("message.dropped.refused")
+    done = []
+
+    def broken(channel, content):
+        raise OSError("unplugged")
+
+    default_layer.send = broken
+    with pending_message_store.posting_to(default_layer) if posting else contextlib.nullcontext():
+        end = consumer()
+        Channel("c").send({"n": 1})
+        pending_message_store.call_after_flush(lambda: done.append(True))
+        end()
+    assert "Could not send a message to c: unplugged" in caplog.text
+    assert counters.value("message.dropped.refused") == before + 1
+    assert done == [True]
 
 
 def test_store_survives_a_finish_without_a_start():
