@@ -32,8 +32,10 @@ REPORTS_CLOSE_CODES = {"uvicorn", "granian", "daphne"}
 CUTS_CONNECTIONS = ["uvicorn", "hypercorn", "granian"]
 """Servers that close the connection of a response that an application leaves incomplete; daphne leaves it open."""
 
-ENDS_SOCKETS = [name for name in COMMANDS if name != "hypercorn" or sys.version_info < (3, 12)]
-"""Servers that end open sockets when they are told to stop; from Python 3.12 on, hypercorn waits for the clients."""
+WAITS_OR_VANISHES = {"granian"} | ({"hypercorn"} if sys.version_info >= (3, 12) else set())
+ENDS_SOCKETS = [name for name in COMMANDS if name not in WAITS_OR_VANISHES]
+"""Servers that end open sockets when they are told to stop, and let applications say so. From Python 3.12 on, hypercorn
+waits for the clients; granian's process is at times gone before the last disconnect is sent."""
 
 CLEAN_EXITS = {0, -signal.SIGTERM}
 """How a process may end that was told to: uvicorn raises the signal again when it has finished."""
