@@ -1,10 +1,103 @@
 """What this process sent, received, refused and dropped, and why. The only place that counts.
 
-Names are ``noun.verb.reason``. Counting must never fail and never block for long: one lock, one dict.
+Names are ``noun.verb.reason``; the package's own are in ``KNOWN``, which docs/reference/counters shows. Counting must
+never fail and never block for long: one lock, one dict.
 """
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
+
+KNOWN: Mapping[str, str] = {
+    # Messages on the layer
+    "message.dropped.channel_full": "A consumer's send found its channel full until the retries ended.",
+    "message.dropped.close": "The message that closes a socket out of order found no room.",
+    "message.dropped.dead_letter": "Handed out as often as allowed and never finished; now a dead letter.",
+    "message.dropped.dispatch_failed": "Something around the consumer failed, not the consumer.",
+    "message.dropped.expired": "Nobody received it within the layer's expiry.",
+    "message.dropped.gap": "It waited for an earlier message of its socket that never came.",
+    "message.dropped.member_full": "Member of a group whose channel was full; one for each member.",
+    "message.dropped.no_route": "A worker received it and no route takes it.",
+    "message.dropped.order": "It came twice, or its socket was given up already.",
+    "message.dropped.refused": "A consumer's send that the layer refused for another reason than a full channel.",
+    "message.dropped.reinsert_failed": "ConsumeLater could not put it back.",
+    "message.dropped.requeue_full": "Its turn had come, and its channel was full.",
+    "message.dropped.retries_exceeded": "ConsumeLater put it back as often as allowed.",
+    "message.dropped.unreadable": "An entry in the layer is no message of this layer, or encrypted with another key.",
+    "message.held.order": "It came before its turn and waits; not lost.",
+    "message.refused.full": "A send raised ChannelFull.",
+    "message.repeated.unfinished": "Its consumer was done, but the layer could not be told; it comes again.",
+    # Frames and users of sockets
+    "message.dropped.invalid_frame": "A frame for a demultiplexer is not an object with stream and payload.",
+    "message.dropped.invalid_json": "A frame is not JSON.",
+    "message.dropped.invalid_payload": "A frame for a demultiplexer has a payload that its consumer does not take.",
+    "message.dropped.login_required": "A frame of a user who is not logged in any more.",
+    "message.dropped.unknown_stream": "A frame for a demultiplexer names a stream that it does not have.",
+    "connection.closed.gap": "A socket was closed because one of its ordered messages did not come.",
+    "connection.denied.login_required": "A handshake without a logged-in user.",
+    "connection.denied.origin": "A handshake from an origin that is not allowed.",
+    # Consumers
+    "consumer.failed.exception": "A consumer raised something.",
+    "session.dropped.ended": "Changes to a session that had ended meanwhile.",
+    "turn.lost.layer": "The end of an ordered message's turn could not be told to the layer.",
+    # Responses of workers
+    "response.dropped.channel_full": "The rest of a response: its reply channel stayed full.",
+    "response.dropped.client_gone": "The rest of a response: its client went away.",
+    "response.dropped.client_slow": "The rest of a response: its client took nothing for too long.",
+    # HTTP at the interface
+    "http.aborted.incomplete": "A response was broken off by its worker.",
+    "http.aborted.malformed": "A response was broken off because a later message of it could not be read.",
+    "http.answered.1xx": "Responses by class of status, pages of the interface included.",
+    "http.answered.2xx": "The same.",
+    "http.answered.3xx": "The same.",
+    "http.answered.4xx": "The same.",
+    "http.answered.5xx": "The same.",
+    "http.dropped.disconnect": "An http.disconnect, or a report on a response, found no room.",
+    "http.dropped.done": "A message of a response that was complete.",
+    "http.dropped.malformed": "A message on a reply channel of HTTP that is no response.",
+    "http.dropped.unexpected": "A message, or an event of the server, that fits no state of its request.",
+    "http.refused.layer": "503: the layer did not take the request.",
+    "http.refused.malformed": "500: the response could not be read.",
+    "http.refused.path": "400: the path is not UTF-8.",
+    "http.refused.size": "413: the body is larger than CHANNELS_MAX_BODY_BYTES or than the layer carries.",
+    "http.refused.slow": "408: the body did not arrive in time.",
+    "http.refused.timeout": "503: no worker answered in time.",
+    # WebSockets at the interface
+    "websocket.abandoned.client": "The client went away during its handshake.",
+    "websocket.accepted.application": "A handshake was accepted.",
+    "websocket.began.handshake": "A client asked for a socket.",
+    "websocket.closed.layer": "1013 or 1009: the layer did not take a frame.",
+    "websocket.closed.timeout": "1000: the socket was open for CHANNELS_WEBSOCKET_TIMEOUT.",
+    "websocket.dropped.closed": "A reply for a socket that was closed.",
+    "websocket.dropped.disconnect": "A websocket.disconnect found no room for a minute: consumers could not clean up.",
+    "websocket.dropped.handshake": "A message of a group for a socket whose handshake failed, or waited for too long.",
+    "websocket.dropped.malformed": "A message on a reply channel of WebSockets that is no reply.",
+    "websocket.dropped.subprotocol": "The subprotocol that a consumer chose was not offered; accepted without it.",
+    "websocket.dropped.undecided": "An empty reply during the handshake, which decides nothing.",
+    "websocket.dropped.unexpected": "A reply that fits no state of its socket.",
+    "websocket.ended.open": "A socket that had been accepted ended.",
+    "websocket.refused.application": "A consumer refused the handshake.",
+    "websocket.refused.layer": "503: the layer did not take websocket.connect.",
+    "websocket.refused.path": "400: the path is not UTF-8.",
+    "websocket.refused.timeout": "403: no consumer decided the handshake in time.",
+    # The interface and the layer
+    "interface.dropped.backlog": "What waited for a client that reads too slowly; its connection ended.",
+    "interface.dropped.disconnect": "Messages about ended connections when the process ended.",
+    "interface.dropped.error": "A reply whose delivery failed in the interface.",
+    "interface.dropped.failed": "The server refused an event.",
+    "interface.dropped.gone": "What was to be sent to a client that had gone.",
+    "interface.dropped.unknown": "A reply for a connection that is no longer here.",
+    "interface.receive.failed": "A receive of replies failed.",
+    "interface.receive.recovered": "Replies arrive again after that.",
+    "interface.refused.error": "One attempt to send failed in an unforeseen way.",
+    "interface.refused.full": "One attempt to send found its channel full; others may have followed.",
+    "interface.refused.size": "A message was too large for the layer.",
+    "interface.refused.unavailable": "One attempt to send did not reach the layer.",
+    "layer.failed.connection": "A command or a connection to a server of the layer failed.",
+    "layer.lost.receive": "A worker lost the layer.",
+    "layer.regained.receive": "A worker reached the layer again.",
+}
+"""Each counter of this package and what it counts."""
 
 _lock = threading.Lock()
 _counts: Counter[str] = Counter()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from channels import conf, counters, formats
+from channels import conf, counters, formats, timings
 from channels.exceptions import (
     ChannelFull,
     ChannelSocketException,
@@ -90,6 +90,7 @@ def consume(
     """
     consumer, kwargs = match
     consumer_started.send(sender=sender, environ={})
+    began = time.perf_counter()
     try:
         result = consumer(message, **kwargs)
         _settle_handshake(message, consumer, result)
@@ -104,6 +105,7 @@ def consume(
             raise
         on_error(message, consumer, error)
     finally:
+        timings.add(timings.CONSUMER, name_that_thing(consumer), time.perf_counter() - began)
         # Robust, because the flush is one of the receivers: another one that fails must not lose messages.
         consumer_finished.send_robust(sender=sender)
     return None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
-from channels import counters
+from channels import counters, timings
 from channels.exceptions import ChannelFull, ChannelsError
 from channels.layers.base import Outgoing, send_all
 from channels.signals import consumer_finished, consumer_started
@@ -111,6 +111,13 @@ class PendingMessageStore:
         frame = frames[-1]
         self._frames.set(frames[:-1])
         frame.is_open = False
+        if not (frame.sends or frame.afterwards):
+            return
+        began = time.perf_counter()
+        self._send_all(frame)
+        timings.add(timings.FLUSH, "", time.perf_counter() - began)
+
+    def _send_all(self, frame: _Frame) -> None:
         posting_to = getattr(self._thread, "posting_to", None)
         for _, run in itertools.groupby(frame.sends, key=lambda send: id(send.sender.channel_layer)):
             sends = list(run)

@@ -158,6 +158,7 @@ class Worker:
             time.sleep(self._backoff.failed())
             return []
         if self._backoff.recovered():
+            counters.add("layer.regained.receive")
             logger.warning("The channel layer can be reached again")
         return deliveries
 

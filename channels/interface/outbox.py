@@ -86,7 +86,10 @@ class Outbox:
         self._failed = True
         # Callbacks lead back to the connection; without them it is freed at once, not by the garbage collector.
         self._on_idle = self._on_failure = _nothing
-        self._events.clear()
+        if self._events:
+            counters.add("interface.dropped.gone", len(self._events))
+            logger.debug("%d events for a connection that has ended are dropped.", len(self._events))
+            self._events.clear()
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -93,6 +93,7 @@ class ReplyRouter:
                 await self._pause(backoff, error)
                 continue
             if backoff.recovered():
+                counters.add("interface.receive.recovered")
                 logger.info("Replies arrive again.")
             for delivery in deliveries:
                 self._hand_over(delivery)

@@ -4,6 +4,7 @@ import asyncio
 import math
 from typing import ClassVar
 
+from channels import counters, timings
 from channels.interface.connections import Connection, Services, client_name
 from channels.interface.effects import ToLayer
 from channels.interface.http import DISCONNECT, REQUEST, HttpBridge
@@ -116,13 +117,17 @@ class HttpConnection(Connection):
     def _ended(self) -> None:
         if self.bridge.status is None:
             return
+        family = f"{self.bridge.status // 100}xx"
+        took = self._loop.time() - self._began
+        counters.add(f"http.answered.{family}")
+        timings.add(timings.REQUEST, family, took)
         query = self._scope.get("query_string", b"").decode("latin-1")
         details = {
             "path": f"{self._scope['path']}?{query}" if query else self._scope["path"],
             "status": self.bridge.status,
             "method": self._scope["method"].upper(),
             "client": client_name(self._scope),
-            "time_taken": self._loop.time() - self._began,
+            "time_taken": took,
             "size": self._body_bytes,
         }
         self._services.log_action("http", "complete", details)

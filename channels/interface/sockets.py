@@ -2,11 +2,19 @@
 
 from typing import ClassVar
 
+from channels import counters
 from channels.interface.connections import Connection, Services, client_name
 from channels.interface.effects import ToLayer
 from channels.interface.states import SocketState
 from channels.interface.websocket import ABNORMAL_CLOSURE, DISCONNECT, RECEIVE, WebsocketBridge
 from channels.types import Event, Receive, Scope, Send
+
+_COUNTED = {
+    "connecting": "websocket.began.handshake",
+    "connected": "websocket.accepted.application",
+    "disconnected": "websocket.ended.open",
+}
+"""What is counted of the actions of a socket; refused handshakes are counted where the reason is known."""
 
 
 class WebsocketConnection(Connection):
@@ -40,6 +48,8 @@ class WebsocketConnection(Connection):
         self._log("disconnected" if self.bridge.accepted else "rejected")
 
     def _log(self, action: str) -> None:
+        if action in _COUNTED:
+            counters.add(_COUNTED[action])
         details = {"path": self._scope["path"], "client": client_name(self._scope)}
         self._services.log_action("websocket", action, details)
 

@@ -227,6 +227,8 @@ class WebsocketBridge:
         return self._closing(formats.NORMAL_CLOSURE)
 
     def _leave(self, event: Event) -> Effects:
+        if not self.accepted:
+            counters.add("websocket.abandoned.client")
         self._drop_held()
         self._close_code = event.get("code") or (NO_STATUS if self.accepted else ABNORMAL_CLOSURE)
         return self._disconnect()

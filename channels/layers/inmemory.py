@@ -87,7 +87,7 @@ class ChannelLayer(BaseChannelLayer):
                 self._waiters.wake(queue)
         self._report()
         if not fits:
-            counters.add("message.refuse.full")
+            counters.add("message.refused.full")
             raise self.channel_full(channel)
 
     def _put_to_group(self, group: str, content: Content) -> None:
@@ -107,7 +107,7 @@ class ChannelLayer(BaseChannelLayer):
                     dropped += len(channels)
         self._report()
         if dropped:
-            counters.add("message.drop.member_full", dropped)
+            counters.add("message.dropped.member_full", dropped)
             logger.warning("Group %s: %d members did not get a message because their channel is full.", group, dropped)
 
     # Receiving
@@ -187,7 +187,7 @@ class ChannelLayer(BaseChannelLayer):
         with self._lock:
             expired, self._store.expired = self._store.expired, []
         if expired:
-            counters.add("message.drop.expired", len(expired))
+            counters.add("message.dropped.expired", len(expired))
             logger.warning("%d messages expired unread, the first on %s.", len(expired), expired[0])
 
     # Groups

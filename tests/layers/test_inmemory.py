@@ -78,12 +78,12 @@ def test_expired_messages_are_counted_and_logged(
     layer: ChannelLayer, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is dropped leaves a trace."""
-    before = counters.value("message.drop.expired")
+    before = counters.value("message.dropped.expired")
     layer.send("test", {})
     layer.send("test", {})
     clock.now += layer.expiry
     layer.receive(["test"])
-    assert counters.value("message.drop.expired") == before + 2
+    assert counters.value("message.dropped.expired") == before + 2
     assert "2 messages expired unread, the first on test." in caplog.text
 
 
@@ -91,11 +91,11 @@ def test_group_message_to_a_full_member_is_counted_and_logged(
     layer: ChannelLayer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Members that were left out are counted."""
-    before = counters.value("message.drop.member_full")
+    before = counters.value("message.dropped.member_full")
     layer.group_add("group", "test")
     for _ in range(11):
         layer.send_group("group", {})
-    assert counters.value("message.drop.member_full") == before + 1
+    assert counters.value("message.dropped.member_full") == before + 1
     assert "Group group: 1 members" in caplog.text
 
 

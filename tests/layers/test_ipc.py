@@ -418,11 +418,11 @@ def test_full_disk_refuses_messages(layer: IPCChannelLayer) -> None:
 
 def test_unreadable_entry_is_skipped_and_counted(layer: IPCChannelLayer) -> None:
     """What is no message costs nothing but itself."""
-    before = counters.value("message.drop.unreadable")
+    before = counters.value("message.dropped.unreadable")
     layer._runner.change(lambda ledger: ledger.put("test.in", ["test.in"], b"\xc1", False, 10))
     layer.send("test.in", {"n": 1})
     assert layer.receive(["test.in"]) == ("test.in", {"n": 1})
-    assert counters.value("message.drop.unreadable") == before + 1
+    assert counters.value("message.dropped.unreadable") == before + 1
 
 
 # Waiting

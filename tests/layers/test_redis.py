@@ -176,10 +176,10 @@ def test_dead_process_leaves_its_groups(make_layer: Any) -> None:
     time.sleep(0.15)
     layer.send("test.dead!three", {})  # Keeps the queue alive, as senders do that do not know yet.
     time.sleep(0.1)
-    before = counters.value("message.drop.expired")
+    before = counters.value("message.dropped.expired")
     layer.send_group("group", {})
     assert layer.group_channels("group") == ["test.live!one"]
-    assert counters.value("message.drop.expired") == before + 2
+    assert counters.value("message.dropped.expired") == before + 2
 
 
 def test_member_that_is_full_is_counted(make_layer: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -188,9 +188,9 @@ def test_member_that_is_full_is_counted(make_layer: Any, caplog: pytest.LogCaptu
     for channel in ("test.p!one", "test.p!two", "test.a"):
         layer.group_add("group", channel)
     layer.send("test.p!other", {})
-    before = counters.value("message.drop.member_full")
+    before = counters.value("message.dropped.member_full")
     layer.send_group("group", {})
-    assert counters.value("message.drop.member_full") == before + 2
+    assert counters.value("message.dropped.member_full") == before + 2
     assert "Group group: 2 members did not get a message" in caplog.text
 
 
@@ -300,11 +300,11 @@ def test_encrypted_layers_understand_each_other(make_layer: Any) -> None:
 def test_message_that_cannot_be_decrypted_is_skipped(make_layer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """It is counted and logged, and the next message arrives."""
     mine, foreign = make_layer(symmetric_encryption_keys=["a"]), make_layer(symmetric_encryption_keys=["b"])
-    before = counters.value("message.drop.unreadable")
+    before = counters.value("message.dropped.unreadable")
     foreign.send("test", {"n": 1})
     mine.send("test", {"n": 2})
     assert mine.receive(["test"]) == ("test", {"n": 2})
-    assert counters.value("message.drop.unreadable") == before + 1
+    assert counters.value("message.dropped.unreadable") == before + 1
     assert "none of the symmetric_encryption_keys fits" in caplog.text
 
 

@@ -212,12 +212,12 @@ def test_capacity_counts_what_is_in_hand(make_layer: Make) -> None:
 def test_unreadable_message_is_removed(make_layer: Make, redis_server: RedisServer) -> None:
     """What is no message is not delivered again and again."""
     layer = make_layer()
-    before = counters.value("message.drop.unreadable")
+    before = counters.value("message.dropped.unreadable")
     with redis_server.client() as client:
         client.xadd("asgi::stream:orders.new", {"entry": b"\x07nonsense"})
     layer.send("orders.new", {"n": 1})
     assert [d.content["n"] for d in layer.receive_batch(["orders.new"], 10, 5)] == [1]
-    assert counters.value("message.drop.unreadable") == before + 1
+    assert counters.value("message.dropped.unreadable") == before + 1
     with redis_server.client() as client:
         assert client.xlen("asgi::stream:orders.new") == 1
 

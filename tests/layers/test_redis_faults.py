@@ -239,11 +239,11 @@ def test_forgotten_scripts_are_loaded_again_by_event_loops(layer: RedisChannelLa
 @pytest.mark.parametrize("raw", [b"", b"x", b"\x01\x00garbage that is long enough", b"\x02" * 40])
 def test_foreign_entry_is_skipped(layer: RedisChannelLayer, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """What this layer did not write is counted and logged; the message behind it arrives."""
-    before = counters.value("message.drop.unreadable") + counters.value("message.drop.expired")
+    before = counters.value("message.dropped.unreadable") + counters.value("message.dropped.expired")
     layer.connection(0).rpush("asgi:test", raw)
     layer.send("test", {"n": 1})
     assert layer.receive(["test"]) == ("test", {"n": 1})
-    assert counters.value("message.drop.unreadable") + counters.value("message.drop.expired") == before + 1
+    assert counters.value("message.dropped.unreadable") + counters.value("message.dropped.expired") == before + 1
     assert caplog.records
 
 

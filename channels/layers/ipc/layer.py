@@ -191,7 +191,7 @@ class IPCChannelLayer(BaseChannelLayer):
             try:
                 deliveries.append(Delivery(receivers, encoding.decode(body), via_group))
             except ValueError as error:
-                counters.add("message.drop.unreadable")
+                counters.add("message.dropped.unreadable")
                 logger.error("Skipped an entry for %s that is not a message of this layer: %s.", receivers[0], error)
         return deliveries
 

@@ -116,14 +116,14 @@ class Sender:
 
     def _outcome(self, parcel: Parcel, fit: Fit, missed: int) -> Exception | None:
         if missed and parcel.to_group:
-            counters.add("message.drop.member_full", missed)
+            counters.add("message.dropped.member_full", missed)
             logger.warning(
                 "Group %s: %d members did not get a message because their channel is full.", parcel.name, missed
             )
             return None
         if fit is Fit.YES:
             return None
-        counters.add("message.refuse.full")
+        counters.add("message.refused.full")
         if fit is Fit.QUEUE_FULL:
             return self._layer.channel_full(parcel.name)
         return memory_full("message_memory", self._memory)

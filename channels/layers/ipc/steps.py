@@ -121,7 +121,7 @@ class Runner:
     def _finish(self, result: T, ledger: Ledger) -> T:
         """Do what a committed transaction leaves to do, and return its result."""
         if ledger.expired:
-            counters.add("message.drop.expired", len(ledger.expired))
+            counters.add("message.dropped.expired", len(ledger.expired))
             logger.warning("%d messages expired unread, the first on %s.", len(ledger.expired), ledger.expired[0])
         dead = [queue for bell, queue in ledger.woken if not self.place.bells.ring(bell)]
         if dead:

@@ -213,7 +213,7 @@ class Durable:
         else:
             self._busy.discard(queue)
         if buried:
-            counters.add("message.drop.dead_letter", buried)
+            counters.add("message.dropped.dead_letter", buried)
             logger.error(
                 "%d messages on %s were handed out %d times and never finished; they are dead letters now.",
                 *(buried, queue, self._max_deliveries),
@@ -228,7 +228,7 @@ class Durable:
                 flags, _, _, payload = codec.read_entry(entry)
                 content = self._codec.decode(flags, payload)
             except ValueError as error:
-                counters.add("message.drop.unreadable")
+                counters.add("message.dropped.unreadable")
                 logger.error("Skipped an entry of %s that is not a message of this layer: %s.", queue, error)
                 yield from self.finish([receipt])
                 continue

@@ -393,5 +393,5 @@ def _merge(prepared: Sequence[Item | Exception], outcomes: Outcomes) -> Outcomes
 
 def _report_unfinished(result: object) -> None:
     if isinstance(result, Exception):
-        counters.add("message.repeat.unfinished")
+        counters.add("message.repeated.unfinished")
         logger.warning("A message was done with, but will be delivered again: %s", result)

@@ -45,7 +45,7 @@ class _Parts(NamedTuple):
             if position is not None:
                 outcomes[position] = outcome
             elif outcome is not None:
-                counters.add("message.drop.member_full")
+                counters.add("message.dropped.member_full")
         for place, outcome in zip(self.far_positions, far_outcomes, strict=True):
             outcomes[place] = outcome
         return outcomes

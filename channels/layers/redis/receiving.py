@@ -78,13 +78,13 @@ class Reader:
                 is_ticket = entry.flags & codec.TICKET
                 content = codec.TICKET_CONTENT if is_ticket else self._codec.decode(entry.flags, entry.payload)
             except ValueError as error:
-                counters.add("message.drop.unreadable")
+                counters.add("message.dropped.unreadable")
                 logger.error("Skipped an entry of %s that is not a message of this layer: %s.", queue, error)
                 continue
             channels = tuple([queue + receiver for receiver in entry.receivers])
             deliveries.append(Delivery(channels, content, bool(entry.flags & codec.VIA_GROUP)))
         if expired:
-            counters.add("message.drop.expired", expired)
+            counters.add("message.dropped.expired", expired)
             logger.warning("%d messages on %s had expired before they were received.", expired, queue)
         return deliveries
 
@@ -125,7 +125,7 @@ class Spare:
                     if deadline > now:
                         taken.append(delivery)
                     else:
-                        counters.add("message.drop.expired")
+                        counters.add("message.dropped.expired")
                         logger.warning("A message on %s expired before it was asked for.", queue)
                 if kept is not None and not kept:
                     del self._queues[queue]

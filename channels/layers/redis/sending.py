@@ -159,7 +159,7 @@ class Sender:
 
     def _report_expired(self, count: int) -> None:
         if count:
-            counters.add("message.drop.expired", count)
+            counters.add("message.dropped.expired", count)
             logger.warning("%d messages expired unread; their queues had no room or no reader.", count)
 
     def _call(self, part: Sequence[tuple[int, Item]]) -> bytes:
@@ -217,9 +217,9 @@ class Sender:
         if not missed:
             return None
         if item.kind in "cs":
-            counters.add("message.refuse.full")
+            counters.add("message.refused.full")
             return self._layer.channel_full(item.name)
-        counters.add("message.drop.member_full", missed)
+        counters.add("message.dropped.member_full", missed)
         logger.warning("Group %s: %d members did not get a message because their channel is full.", item.name, missed)
         return None
 

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
+from channels import counters
 from channels.exceptions import LayerUnavailable, UnsupportedRedis
 from channels.layers.redis import scripts
 
@@ -127,7 +128,8 @@ class Shard:
         self._pool.disconnect()
 
     def unavailable(self, error: BaseException) -> LayerUnavailable:
-        """Return the error that says which server failed, how, and what to look at."""
+        """Count a failure; return the error that says which server failed, how, and what to look at."""
+        counters.add("layer.failed.connection")
         return LayerUnavailable(
             f"Redis at {self.label} cannot be used: {error or type(error).__name__} "
             f"(is it running, and is 'hosts' in CONFIG of the layer right?)"
