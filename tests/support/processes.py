@@ -60,9 +60,11 @@ class Processes:
     Args:
         directory: Where the log goes.
         environment: What they see beside the environment of the tests.
+        cwd: The directory they run in.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
+        self.cwd = cwd
         self.log_file = directory / "log.txt"
         self.log_file.touch()
         inherited = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
@@ -74,7 +76,7 @@ class Processes:
         with self.log_file.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
-                cwd=ROOT,
+                cwd=self.cwd,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,0 +1,195 @@
+"""Projects as they were written for 1.x in different years, only their Django parts of today: they run, untouched, and
+the migration report finds what it should in them and nothing else.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from channels.legacy.scan import scan
+from tests.support.processes import Processes, free_port
+
+HERE = Path(__file__).resolve().parent
+SECONDS = 30
+
+PLANTED = {
+    "site2016": [
+        ("Procfile", "daphne-command", "web: daphne liveblog.asgi:channel_layer --port $PORT --bind 0.0.0.0 -v2"),
+        ("liveblog/settings.py", "old-backend", "'BACKEND': 'asgi_redis.RedisChannelLayer',"),
+        ("posts/consumers.py", "slight", "@enforce_ordering(slight=True)"),
+        ("posts/consumers.py", "undecided-connect", "def connect_blog(message):"),
+        ("posts/consumers.py", "daphne-response", "if not message.reply_channel.name.startswith('daphne.response'):"),
+        ("posts/consumers.py", "slight", "@enforce_ordering(slight=True)"),
+        ("posts/consumers.py", "slight", "@enforce_ordering(slight=True)"),
+        ("requirements.txt", "requirement", "asgi-redis==0.14.1"),
+        ("requirements.txt", "requirement", "channels==0.17.3"),
+        ("requirements.txt", "requirement", "daphne==0.15.0"),
+    ],
+    "site2017": [
+        ("requirements/base.txt", "requirement", "channels>=1.1,<1.2"),
+        ("requirements/base.txt", "requirement", "asgi_redis>=1.3,<1.4"),
+        ("requirements/base.txt", "requirement", "asgiref~=1.1"),
+        ("requirements/base.txt", "requirement", "daphne~=1.2"),
+        ("requirements/base.txt", "requirement", "msgpack-python==0.4.8"),
+        (
+            "supervisor.conf",
+            "daphne-command",
+            "command=/srv/support/env/bin/daphne -b 127.0.0.1 -p 8001 --http-timeout 60 --ws-protocol tickets "
+            "support.asgi:channel_layer",
+        ),
+        ("support/settings.py", "old-backend", '"BACKEND": "asgi_redis.core.RedisChannelLayer",'),
+        ("tickets/consumers.py", "slight", "slight_ordering = True"),
+        ("tickets/consumers.py", "undecided-connect", "def connect(self, message, team, **kwargs):"),
+        ("tickets/consumers.py", "returned-message", 'return {"accept": True}'),
+        ("tickets/tests.py", "old-import", "from channels.tests import ChannelTestCase, WSClient, apply_routes"),
+    ],
+}
+
+
+class Site:
+    """A copy of one project, with an interface server and a worker.
+
+    Args:
+        name: Its directory.
+        package: The package with its ``asgi.py``.
+        directory: Where it is copied to.
+        redis_url: The Redis that its settings read from the environment.
+    """
+
+    def __init__(self, name: str, package: str, directory: Path, redis_url: str) -> None:
+        self.home = directory / name
+        shutil.copytree(HERE / name, self.home)
+        path = os.pathsep.join([str(self.home), str(HERE.parents[1])])
+        environment = {"REDIS_URL": redis_url, "PYTHONPATH": path, "PYTHONWARNINGS": "default"}
+        self.processes = Processes(directory, environment, self.home)
+        self.port = free_port()
+        self.package = package
+        self.sockets = ExitStack()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of ``manage.py`` to its end; return what it printed."""
+        before = len(self.processes.log())
+        assert self.processes.start(["manage.py", *arguments]).wait(120) == 0, self.processes.log()
+        return self.processes.log()[before:]
+
+    def serve(self, *worker_options: str) -> None:
+        """Migrate; start uvicorn on the ``channel_layer`` of its ``asgi.py``, and a worker."""
+        self.manage("migrate", "--verbosity", "0")
+        application = f"{self.package}.asgi:channel_layer"
+        self.processes.start(["-m", "uvicorn", application, "--port", str(self.port), "--log-level", "warning"])
+        self.processes.start(["manage.py", "runworker", *worker_options])
+        self.processes.wait_for_port(self.port)
+        self.processes.wait_for_log("Listening on channels")
+
+    def post(self, path: str, **data: str) -> httpx.Response:
+        """Post a form, with a CSRF token."""
+        token = "t" * 32
+        headers = {"Cookie": f"csrftoken={token}", "X-CSRFToken": token}
+        return httpx.post(f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers, timeout=SECONDS)
+
+    def open(self, path: str, cookie: str = "") -> ClientConnection:
+        """Open a socket as a page of the site does; it is closed with the site."""
+        client = connect(
+            f"ws://127.0.0.1:{self.port}{path}",
+            origin=f"http://127.0.0.1:{self.port}",
+            additional_headers={"Cookie": cookie} if cookie else {},
+        )
+        return self.sockets.enter_context(client)
+
+    def stop(self) -> None:
+        """Stop everything; nothing may have failed in it."""
+        self.sockets.close()
+        self.processes.stop()
+        assert "Traceback" not in self.processes.log(), self.processes.log()
+
+
+@pytest.fixture
+def start_site(redis_server, tmp_path: Path) -> Iterator[Callable[[str, str], Site]]:
+    """Return a function that copies a site; what it started is stopped."""
+    sites: list[Site] = []
+
+    def start(name: str, package: str) -> Site:
+        sites.append(Site(name, package, tmp_path, f"redis://127.0.0.1:{redis_server.port}/0"))
+        return sites[-1]
+
+    yield start
+    for site in sites:
+        site.stop()
+
+
+def hear(client: ClientConnection) -> object:
+    """Return the next frame, decoded."""
+    return json.loads(client.recv(SECONDS))
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_report_finds_what_is_planted_and_nothing_else(name):
+    """By file, kind and line."""
+    found = [
+        (
+            str(Path(finding.path).relative_to(HERE / name)),
+            finding.code,
+            Path(finding.path).read_text().splitlines()[finding.line - 1].strip(),
+        )
+        for finding in scan([HERE / name])
+    ]
+    assert sorted(found) == sorted(PLANTED[name])
+
+
+def test_site_of_2016_runs(start_site):
+    """A dict of dotted names, undecided handshakes, slight ordering, models that notify, work on another channel."""
+    site = start_site("site2016", "liveblog")
+    site.serve("-v2")
+    reader, other = site.open("/blog/news/stream/"), site.open("/blog/other/stream/")
+    assert site.post("/blog/news/post/", body="three small words").text == "ok"
+    assert [(hear(reader), hear(reader))] == [
+        ({"id": 1, "body": "three small words", "words": 0}, {"id": 1, "body": "three small words", "words": 3})
+    ]
+    reader.send("hm")
+    assert hear(reader) == {"comment": "hm", "by": "somebody"}
+    other.send("here?")
+    assert hear(other) == {"comment": "here?", "by": "somebody"}
+    page = httpx.get(f"http://127.0.0.1:{site.port}/blog/news/", timeout=SECONDS).text
+    assert "<p>three small words (3)</p>" in page
+
+
+def test_site_of_2017_runs(start_site):
+    """Includes, explicit accepts, strict order, users, origins, classes with groups of their own."""
+    site = start_site("site2017", "support")
+    site.serve("--threads", "4")
+    user = "from django.contrib.auth.models import User; User.objects.create_user('ann', password='pw')"
+    site.manage("shell", "-c", user)
+    login = site.post("/login/", username="ann", password="pw")
+    assert login.status_code == 302, login.text
+    cookie = f"sessionid={login.cookies['sessionid']}"
+    agent, urgent = site.open("/agents/red/", cookie), site.open("/agents/urgent/")
+    customer = site.open("/tickets/7/", cookie)
+    for number in range(20):
+        customer.send(f"line {number}")
+    assert [hear(customer) for _ in range(20)] == [
+        {"ticket": 7, "text": f"line {number}", "by": "ann"} for number in range(20)
+    ]
+    customer.send("help!")
+    assert hear(urgent) == {"urgent": "7"}
+    agent.send('{"a": 1}')
+    assert hear(agent) == {"said": {"a": 1}, "by": "ann"}
+    with pytest.raises(InvalidStatus):
+        site.open("/closed/")
+    agent.send('{"close": true}')
+    with pytest.raises(Exception, match="4001"):
+        agent.recv(SECONDS)
+
+
+def test_tests_of_2017_pass(start_site):
+    """With the old import and the old client."""
+    printed = start_site("site2017", "support").manage("test", "-v", "1")
+    assert re.search(r"Ran 3 tests.*OK", printed, re.DOTALL), printed
