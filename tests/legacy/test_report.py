@@ -355,6 +355,6 @@ def test_every_kind_of_finding_is_documented():
     heads = re.findall(r"^(``.*``) \((?:breaks|differs|tidy)", page, re.MULTILINE)
     documented = {code for head in heads for code in re.findall(r"``([^`]+)``", head)}
     source = "".join(path.read_text(encoding="utf-8") for path in Path(report.__file__).parent.glob("*.py"))
-    used = set(re.findall(r'"([a-z0-9-]+)", (?:gone\.weight|Weight)', source))
+    used = set(re.findall(r'"([a-z0-9-]+)",\s+(?:gone\.weight|Weight)', source))
     assert used
     assert documented == used
