@@ -43,7 +43,8 @@ class BaseChannelLayer(ThreadedTwins):
     """
 
     extensions: Sequence[str] = ()
-    """Which of ``groups``, ``flush``, ``statistics``, ``async`` and ``ordering`` (``layers.turns``) this layer has."""
+    """Which of ``groups``, ``flush``, ``statistics``, ``async``, ``ordering`` (``layers.turns``) and ``inspection``
+    (``layers.inspection``) this layer has."""
 
     local_only: ClassVar[bool] = False
     """Whether the layer reaches only the process it lives in. Said by each class of itself, never inherited."""

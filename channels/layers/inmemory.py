@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from channels import counters, names
 from channels.formats import copy_content
 from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
+from channels.layers.local_inspection import LocalInspection
 from channels.layers.local_turns import LocalTurns
 from channels.layers.store import Store, Tally
 from channels.layers.waiting import Timer, Waiter, Waiters
@@ -32,7 +33,7 @@ class ChannelLayer(BaseChannelLayer):
     members. Arguments are those of ``BaseChannelLayer``; the default capacity is 10, as in 1.x.
     """
 
-    extensions = ("groups", "flush", "statistics", "async", "ordering")
+    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection")
     local_only = True
     default_capacity: ClassVar[int] = 10
 
@@ -45,6 +46,7 @@ class ChannelLayer(BaseChannelLayer):
         self._lock = threading.RLock()
         self._store = Store(self.expiry, self.group_expiry)
         self._waiters = Waiters()
+        self.inspection = LocalInspection(self._lock, lambda: self._store, lambda: self.clock())
         self.turns = LocalTurns(self.group_expiry, lambda: self.clock())
 
     # Sending

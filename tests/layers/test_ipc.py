@@ -470,7 +470,7 @@ def iter_all(layer: IPCChannelLayer, channel: str) -> Iterator[Delivery]:
 def waiting(layer: IPCChannelLayer) -> int:
     """Return how many receives of all processes are registered to be woken."""
     query = "SELECT count(DISTINCT bell) FROM waiters"
-    return int(layer._runner.change(lambda ledger: ledger._execute(query).fetchone()[0]))
+    return int(layer._runner.change(lambda ledger: ledger.execute(query).fetchone()[0]))
 
 
 def add_members(layer: IPCChannelLayer, count: int) -> None:

@@ -25,6 +25,7 @@ from channels.layers.base import (
     Outgoing,
 )
 from channels.layers.ipc.bells import Bell
+from channels.layers.ipc.inspection import LedgerInspection
 from channels.layers.ipc.ledger import Fit, Ledger, Limits, Taken
 from channels.layers.ipc.place import Place, default_directory
 from channels.layers.ipc.sending import Outcomes, Sender, memory_full
@@ -64,7 +65,7 @@ class IPCChannelLayer(BaseChannelLayer):
         ValueError: The prefix or the directory cannot be used.
     """
 
-    extensions = ("groups", "flush", "statistics", "async")
+    extensions = ("groups", "flush", "statistics", "async", "inspection")
 
     clock: Callable[[], float] = staticmethod(time.time)
     """Seconds since the epoch, as all processes see them. Tests replace it on an instance."""
@@ -92,6 +93,7 @@ class IPCChannelLayer(BaseChannelLayer):
         self._runner = Runner(
             lambda: Place(self.directory, lambda connection: Ledger(connection, self._limits, self.clock()))
         )
+        self.inspection = LedgerInspection(self._runner, expiry)
 
     # Sending
 

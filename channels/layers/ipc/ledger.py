@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; kept in the file, so that another version of this package does not misread them."""
 
 SCHEMA = """
@@ -22,6 +22,7 @@ CREATE TABLE members (name TEXT, channel TEXT, until REAL, PRIMARY KEY (name, ch
 CREATE INDEX members_by_channel ON members (channel);
 CREATE TABLE waiters (id INTEGER PRIMARY KEY, queue TEXT, bell TEXT, UNIQUE (queue, bell));
 CREATE INDEX waiters_by_bell ON waiters (bell);
+CREATE TABLE announced (name TEXT PRIMARY KEY, at REAL, until REAL, body BLOB) WITHOUT ROWID;
 CREATE TABLE totals (messages_size INT, members_size INT, sent INT, refused INT, next_sweep REAL);
 INSERT INTO totals VALUES (0, 0, 0, 0, 0);
 """
@@ -65,14 +66,16 @@ class Ledger:
     """Queues, groups, waiters and statistics in one SQLite database, for the length of one transaction.
 
     Attributes:
+        execute: Runs one statement; for readers of this package.
+        now: The time.
         expired: Channels of the messages that were dropped unread.
         woken: Pairs of bell and queue: to be rung once the transaction is committed.
     """
 
     def __init__(self, connection: sqlite3.Connection, limits: Limits, now: float) -> None:
-        self._execute: Callable[..., sqlite3.Cursor] = connection.execute
+        self.execute: Callable[..., sqlite3.Cursor] = connection.execute
         self._limits = limits
-        self._now = now
+        self.now = now
         self._change: dict[str, int] = {}
         self.expired: list[str] = []
         self.woken: list[tuple[str, str]] = []
@@ -83,11 +86,11 @@ class Ledger:
         if change:
             # The names are those of the table's columns, which stand in this module.
             assignments = ", ".join(f"{name} = {name} + ?" for name in change)
-            self._execute(f"UPDATE totals SET {assignments}", tuple(change.values()))
+            self.execute(f"UPDATE totals SET {assignments}", tuple(change.values()))
             self._change.clear()
 
     def _total(self, name: str) -> int:
-        (value,) = self._execute(f"SELECT {name} FROM totals").fetchone()
+        (value,) = self.execute(f"SELECT {name} FROM totals").fetchone()
         return int(value) + self._change.get(name, 0)
 
     def _count(self, name: str, amount: int) -> None:
@@ -99,7 +102,7 @@ class Ledger:
         """Append a message for ``receivers``, which share ``queue``, if the queue and the memory have room."""
         self._sweep_if_due()
         if self._pending(queue) >= capacity:
-            self._purge(queue)
+            self.purge(queue)
         names = ",".join(receivers)
         size = len(body) + len(names) + ROW_BYTES
         fit = Fit.YES
@@ -110,23 +113,23 @@ class Ledger:
             if self._total("messages_size") + size > self._limits.message_memory:
                 fit = Fit.MEMORY_FULL
         added = int(fit is Fit.YES)
-        self._execute(
+        self.execute(
             "INSERT INTO queues VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET pending = pending + "
             "excluded.pending, sent = sent + excluded.sent, refused = refused + excluded.refused, used = excluded.used",
-            (queue, added, added, 1 - added, self._now),
+            (queue, added, added, 1 - added, self.now),
         )
         self._count("sent" if added else "refused", 1)
         if added:
             self._count("messages_size", size)
-            self._execute(
+            self.execute(
                 "INSERT INTO messages (queue, expires, size, via_group, receivers, body) VALUES (?, ?, ?, ?, ?, ?)",
-                (queue, self._now + self._limits.expiry, size, int(via_group), names, body),
+                (queue, self.now + self._limits.expiry, size, int(via_group), names, body),
             )
             self.wake(queue)
         return fit
 
     def _pending(self, queue: str) -> int:
-        row = self._execute("SELECT pending FROM queues WHERE name = ?", (queue,)).fetchone()
+        row = self.execute("SELECT pending FROM queues WHERE name = ?", (queue,)).fetchone()
         return 0 if row is None else int(row[0])
 
     def take(self, queues: Sequence[str], limit: int, split: bool) -> list[Taken]:
@@ -135,8 +138,8 @@ class Ledger:
         With ``split`` a message for many channels is taken one channel at a time.
         """
         for queue in self._filled(queues):
-            self._purge(queue)
-            rows = self._execute(
+            self.purge(queue)
+            rows = self.execute(
                 "SELECT id, size, receivers, via_group, body FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
                 (queue, limit),
             ).fetchall()
@@ -145,42 +148,42 @@ class Ledger:
             taken = [Taken(tuple(names.split(",")), bool(via_group), body) for _, _, names, via_group, body in rows]
             if split and len(taken[0].receivers) > 1:
                 first, *others = taken[0].receivers
-                self._execute("UPDATE messages SET receivers = ? WHERE id = ?", (",".join(others), rows[0][0]))
+                self.execute("UPDATE messages SET receivers = ? WHERE id = ?", (",".join(others), rows[0][0]))
                 return [taken[0]._replace(receivers=(first,))]
-            self._drop(queue, [(number, size) for number, size, *_ in rows])
+            self.drop(queue, [(number, size) for number, size, *_ in rows])
             return taken
         return []
 
     def _filled(self, queues: Sequence[str]) -> list[str]:
         marks = ",".join("?" * len(queues))
-        rows = self._execute(f"SELECT name FROM queues WHERE pending > 0 AND name IN ({marks})", tuple(queues))
+        rows = self.execute(f"SELECT name FROM queues WHERE pending > 0 AND name IN ({marks})", tuple(queues))
         filled = [name for (name,) in rows]
         random.shuffle(filled)
         return filled
 
-    def _drop(self, queue: str, rows: Sequence[tuple[int, int]]) -> None:
+    def drop(self, queue: str, rows: Sequence[tuple[int, int]]) -> None:
         """Remove the first messages of ``queue``: pairs of id and size."""
-        self._execute("DELETE FROM messages WHERE queue = ? AND id <= ?", (queue, rows[-1][0]))
-        self._execute("UPDATE queues SET pending = pending - ? WHERE name = ?", (len(rows), queue))
+        self.execute("DELETE FROM messages WHERE queue = ? AND id <= ?", (queue, rows[-1][0]))
+        self.execute("UPDATE queues SET pending = pending - ? WHERE name = ?", (len(rows), queue))
         self._count("messages_size", -sum(size for _, size in rows))
 
-    def _purge(self, queue: str) -> None:
+    def purge(self, queue: str) -> None:
         """Drop the expired messages at the head of ``queue``, and end the memberships of the channels they were for."""
         while True:
-            rows = self._execute(
+            rows = self.execute(
                 "SELECT id, size, receivers, expires FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
                 (queue, 1),
             ).fetchall()
-            if not rows or rows[0][3] > self._now:
+            if not rows or rows[0][3] > self.now:
                 return
-            rows = self._execute(
+            rows = self.execute(
                 "SELECT id, size, receivers, expires FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
                 (queue, FIRST_LOOK),
             ).fetchall()
             late = 0
-            while late < len(rows) and rows[late][3] <= self._now:
+            while late < len(rows) and rows[late][3] <= self.now:
                 late += 1
-            self._drop(queue, [row[:2] for row in rows[:late]])
+            self.drop(queue, [row[:2] for row in rows[:late]])
             self._forget([channel for row in rows[:late] for channel in row[2].split(",")])
 
     def _forget(self, channels: Sequence[str]) -> None:
@@ -193,18 +196,18 @@ class Ledger:
 
     def join(self, group: str, channel: str) -> Fit:
         """Make ``channel`` a member of ``group``, or renew its membership."""
-        until = self._now + self._limits.group_expiry
-        renewed = self._execute(
+        until = self.now + self._limits.group_expiry
+        renewed = self.execute(
             "UPDATE members SET until = ? WHERE name = ? AND channel = ?", (until, group, channel)
         ).rowcount
         if renewed:
             return Fit.YES
         size = len(group) + len(channel) + ROW_BYTES
         if self._total("members_size") + size > self._limits.group_memory:
-            self._leave("until <= ?", self._now)
+            self._leave("until <= ?", self.now)
             if self._total("members_size") + size > self._limits.group_memory:
                 return Fit.MEMORY_FULL
-        self._execute("INSERT INTO members VALUES (?, ?, ?)", (group, channel, until))
+        self.execute("INSERT INTO members VALUES (?, ?, ?)", (group, channel, until))
         self._count("members_size", size)
         return Fit.YES
 
@@ -214,14 +217,14 @@ class Ledger:
 
     def members(self, group: str) -> list[str]:
         """Return the members of ``group`` whose membership has not ended."""
-        rows = self._execute("SELECT channel FROM members WHERE name = ? AND until > ?", (group, self._now))
+        rows = self.execute("SELECT channel FROM members WHERE name = ? AND until > ?", (group, self.now))
         return [channel for (channel,) in rows]
 
     def _leave(self, condition: str, *values: Any) -> None:
         # The conditions stand in this class; what comes from outside is in the values.
-        found = self._execute(f"SELECT name, channel FROM members WHERE {condition}", values).fetchall()
+        found = self.execute(f"SELECT name, channel FROM members WHERE {condition}", values).fetchall()
         if found:
-            self._execute(f"DELETE FROM members WHERE {condition}", values)
+            self.execute(f"DELETE FROM members WHERE {condition}", values)
             self._count("members_size", -sum(len(name) + len(channel) + ROW_BYTES for name, channel in found))
 
     # Those who wait
@@ -229,43 +232,43 @@ class Ledger:
     def wait(self, bell: str, queues: Sequence[str]) -> None:
         """Let ``bell`` be rung for the next message on any of ``queues``."""
         for queue in queues:
-            self._execute("INSERT OR IGNORE INTO waiters (queue, bell) VALUES (?, ?)", (queue, bell))
+            self.execute("INSERT OR IGNORE INTO waiters (queue, bell) VALUES (?, ?)", (queue, bell))
 
     def end_wait(self, bell: str, queues: Sequence[str]) -> None:
         """Let ``bell`` rest; what it left in ``queues`` is for others, who are woken."""
-        self._execute("DELETE FROM waiters WHERE bell = ?", (bell,))
+        self.execute("DELETE FROM waiters WHERE bell = ?", (bell,))
         for queue in self._filled(queues):
             self.wake(queue)
 
     def wake(self, queue: str) -> None:
         """Ring for the one that has waited longest for ``queue``, once for all its queues."""
-        row = self._execute("SELECT bell FROM waiters WHERE queue = ? ORDER BY id LIMIT 1", (queue,)).fetchone()
+        row = self.execute("SELECT bell FROM waiters WHERE queue = ? ORDER BY id LIMIT 1", (queue,)).fetchone()
         if row is not None:
-            self._execute("DELETE FROM waiters WHERE bell = ?", row)
+            self.execute("DELETE FROM waiters WHERE bell = ?", row)
             self.woken.append((row[0], queue))
 
     # Housekeeping and statistics
 
     def _sweep_if_due(self) -> None:
-        (due,) = self._execute("SELECT next_sweep FROM totals").fetchone()
+        (due,) = self.execute("SELECT next_sweep FROM totals").fetchone()
         # A clock that was set back must not put the sweep off for long.
-        if not due - 2 * max(self._limits.expiry, 1.0) < self._now < due:
+        if not due - 2 * max(self._limits.expiry, 1.0) < self.now < due:
             self._sweep()
 
     def _sweep(self) -> None:
         """Drop everything that expired and that nobody asked for since."""
-        self._execute("UPDATE totals SET next_sweep = ?", (self._now + max(self._limits.expiry, 1.0),))
-        late = self._execute("SELECT DISTINCT queue FROM messages WHERE expires <= ?", (self._now,)).fetchall()
+        self.execute("UPDATE totals SET next_sweep = ?", (self.now + max(self._limits.expiry, 1.0),))
+        late = self.execute("SELECT DISTINCT queue FROM messages WHERE expires <= ?", (self.now,)).fetchall()
         for (queue,) in late:
-            self._purge(queue)
-        self._leave("until <= ?", self._now)
-        self._execute("DELETE FROM queues WHERE pending = 0 AND used < ?", (self._now - STATISTICS_SECONDS,))
+            self.purge(queue)
+        self._leave("until <= ?", self.now)
+        self.execute("DELETE FROM queues WHERE pending = 0 AND used < ?", (self.now - STATISTICS_SECONDS,))
 
     def clear(self) -> None:
         """Forget all but those who wait."""
         for table in ("queues", "messages", "members"):
-            self._execute(f"DELETE FROM {table}")
-        self._execute("UPDATE totals SET messages_size = 0, members_size = 0, sent = 0, refused = 0")
+            self.execute(f"DELETE FROM {table}")
+        self.execute("UPDATE totals SET messages_size = 0, members_size = 0, sent = 0, refused = 0")
         self._change.clear()
 
     def statistics(self) -> dict[str, float]:
@@ -274,10 +277,10 @@ class Ledger:
 
     def queue_statistics(self, queue: str) -> dict[str, float]:
         """Return what ``queue`` took, refused and holds; ages are in seconds."""
-        self._purge(queue)
-        row = self._execute("SELECT sent, refused, pending FROM queues WHERE name = ?", (queue,)).fetchone()
-        head = self._execute("SELECT expires FROM messages WHERE queue = ? ORDER BY id LIMIT 1", (queue,)).fetchone()
-        age = 0 if head is None else self._now - (head[0] - self._limits.expiry)
+        self.purge(queue)
+        row = self.execute("SELECT sent, refused, pending FROM queues WHERE name = ?", (queue,)).fetchone()
+        head = self.execute("SELECT expires FROM messages WHERE queue = ? ORDER BY id LIMIT 1", (queue,)).fetchone()
+        age = 0 if head is None else self.now - (head[0] - self._limits.expiry)
         return dict(
             zip(
                 ("messages_count", "channel_full_count", "messages_pending", "messages_max_age"),

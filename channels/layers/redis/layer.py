@@ -26,10 +26,12 @@ from channels.layers.base import (
     Delivery,
     Outgoing,
 )
+from channels.layers.inspection import Inspection
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.durable import DeadLetter, Durable, compile_delivery
 from channels.layers.redis.encryption import EncryptedCodec
+from channels.layers.redis.inspection import RedisInspection
 from channels.layers.redis.loops import LoopLinks, Outcomes
 from channels.layers.redis.process import Process
 from channels.layers.redis.receiving import Reader
@@ -71,7 +73,7 @@ class RedisChannelLayer(BaseChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions = ("groups", "flush", "statistics", "async", "ordering")
+    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection")
 
     def __init__(
         self,
@@ -100,6 +102,7 @@ class RedisChannelLayer(BaseChannelLayer):
         self._reader = Reader(prefix, codec)
         self._durable = Durable(prefix, self._ring, codec, redelivery_after, max_deliveries)
         self._process = self._new_process(None)
+        self.inspection: Inspection = RedisInspection(self, self._run, self._ring, self._sender, codec)
         self.turns = RedisTurns(self._run, self._post, prefix, self._ring, codec, group_expiry)
 
     def _new_process(self, parent: Process | None) -> Process:

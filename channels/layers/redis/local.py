@@ -16,6 +16,7 @@ from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY, Delivery,
 from channels.layers.ipc import IPCChannelLayer
 from channels.layers.redis import scripts
 from channels.layers.redis.layer import RedisChannelLayer
+from channels.layers.redis.local_inspection import MixedInspection
 from channels.layers.redis.loops import Outcomes
 from channels.layers.redis.sending import Plan
 from channels.types import Content
@@ -84,6 +85,7 @@ class RedisLocalChannelLayer(RedisChannelLayer):
         super().__init__(prefix=prefix, **common, **kwargs)
         meeting_place = re.sub(r"[^A-Za-z0-9_.-]", "", prefix) or "asgi"
         self.local = IPCChannelLayer(prefix=meeting_place, directory=directory, **common)
+        self.inspection = MixedInspection(self.local.inspection, self.inspection, is_local)
 
     # Sending
 

@@ -12,13 +12,14 @@ What only one layer does is tested with that layer, not here.
 
 from channels.test.conformance.batches import BatchTests
 from channels.test.conformance.groups import GroupTests
+from channels.test.conformance.inspecting import InspectionTests
 from channels.test.conformance.limits import LimitTests
 from channels.test.conformance.messages import MessageTests
 from channels.test.conformance.model import ModelTests
 from channels.test.conformance.waiting import WaitingTests
 
 
-class ConformanceTestCase(MessageTests, LimitTests, GroupTests, BatchTests, WaitingTests, ModelTests):
+class ConformanceTestCase(MessageTests, LimitTests, GroupTests, BatchTests, WaitingTests, InspectionTests, ModelTests):
     """Tests of everything that every layer promises. Mix it into a ``unittest.TestCase``."""
 
 
