@@ -76,7 +76,7 @@ setup(
         "channels": [
             "py.typed",
             "layers/redis/lua/*.lua",
-            "static/channels/js/*.js",
+            "static/channels/js/*",
             "templates/channels/*.html",
             "typed/templates/**/*",
         ]

@@ -1,0 +1,44 @@
+"""Node.js and npm, for the tests of the JavaScript client; without them tests skip at home and fail where CI is set."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ROOT
+
+CLIENT = ROOT / "js"
+
+
+def require(program: str) -> str:
+    """Return the path of ``node`` or ``npm``."""
+    path = shutil.which(program)
+    if path is None:
+        text = "Install Node.js 18 or later and npm (Debian: apt install nodejs npm)."
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(text)
+    return path
+
+
+def run(command: Sequence[object], directory: Path = CLIENT, seconds: float = 300) -> str:
+    """Run a command to its end, insist that it succeeds, and return what it printed."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def install() -> None:
+    """Install what builds the client, as the lock file says, unless it is there."""
+    wanted, present = CLIENT / "package-lock.json", CLIENT / "node_modules/.package-lock.json"
+    if not present.exists() or present.stat().st_mtime < wanted.stat().st_mtime:
+        run([require("npm"), "ci", "--no-audit", "--no-fund"])
