@@ -1,9 +1,57 @@
-"""Each setting's name, default, unit and meaning, in one table; values are read from Django when asked for."""
+"""Each setting's name, default, unit and meaning, in one table; values are read from Django when asked for.
 
+The settings page of the documentation is made of this table, and system checks compare projects with it.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the value of a setting must be.
+
+    Attributes:
+        text: It in words, after "must be".
+        accepts: Returns whether a value is of this kind.
+    """
+
+    text: str
+    accepts: Callable[[Any], bool]
+
+    def or_none(self) -> "Kind":
+        """Return the kind that takes None as well."""
+        return Kind(f"{self.text}, or None", lambda value: value is None or self.accepts(value))
+
+    def or_endless(self) -> "Kind":
+        """Return the kind that takes -1 as well, for no limit."""
+        return Kind(f"{self.text}, or -1", lambda value: self.accepts(value) or (_is_number(value) and value == -1))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+ANYTHING = Kind("anything", lambda value: True)
+BOOLEAN = Kind("True or False", lambda value: isinstance(value, bool))
+TEXT = Kind("a string", lambda value: isinstance(value, str))
+TEXTS = Kind("a list of strings", _is_list_of_text)
+MAPPING = Kind("a dict", lambda value: isinstance(value, dict))
+SECONDS = Kind("a number of seconds above 0", lambda value: _is_number(value) and value > 0)
+SECONDS_OR_ZERO = Kind("a number of seconds, 0 or more", lambda value: _is_number(value) and value >= 0)
+COUNT = Kind("a whole number above 0", lambda value: _is_whole(value) and value > 0)
+COUNT_OR_ZERO = Kind("a whole number, 0 or more", lambda value: _is_whole(value) and value >= 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,42 +61,161 @@ class Setting:
     Attributes:
         name: Its name in the project's settings module.
         default: Its value when the project does not set it.
-        meaning: One sentence, with the unit where there is one.
+        meaning: What it does, in sentences of reStructuredText.
+        section: Heading of the settings page under which it stands.
+        unit: Unit of its value; empty where there is none.
+        kind: What its value must be.
     """
 
     name: str
     default: Any
     meaning: str
+    section: str = "Other"
+    unit: str = ""
+    kind: Kind = ANYTHING
 
+
+_LAYERS, _SESSIONS, _HANDSHAKES = "Layers", "Sessions", "Handshakes"
+_INTERFACE, _ORDERING, _WORKERS = "Limits of the interface", "Ordering", "Workers"
 
 _DECLARED = (
-    Setting("CHANNEL_LAYERS", {}, "Alias to layer: BACKEND, ROUTING, CONFIG and TEST_CONFIG of each."),
-    Setting("CHANNEL_SESSION_ENGINE", None, "Session engine of channel sessions; None uses SESSION_ENGINE."),
+    Setting(
+        "CHANNEL_LAYERS",
+        {},
+        "The layers of the project: alias to ``BACKEND`` (dotted path of the class), ``ROUTING`` (see "
+        ":doc:`/routing`), ``CONFIG`` (keyword arguments of the class) and ``TEST_CONFIG`` (the same, for live tests). "
+        "See :doc:`/layers`.",
+        _LAYERS,
+        kind=MAPPING,
+    ),
+    Setting(
+        "CHANNEL_SESSION_ENGINE",
+        None,
+        "Session engine of channel sessions; None uses ``SESSION_ENGINE``. The signed-cookies engine cannot be used.",
+        _SESSIONS,
+        kind=TEXT.or_none(),
+    ),
     Setting(
         "CHANNELS_KEEP_CHANNEL_SESSIONS",
         False,
         "Keep a connection's channel session after its disconnect consumer has run.",
+        _SESSIONS,
+        kind=BOOLEAN,
     ),
     Setting(
         "CHANNELS_AUTO_ACCEPT",
         True,
-        "Accept a WebSocket whose connect consumer ended without deciding the handshake.",
+        "Accept a WebSocket whose connect consumer ended without deciding the handshake. False leaves it undecided, "
+        "and it is refused after :data:`CHANNELS_WEBSOCKET_CONNECT_TIMEOUT`, unless something decides it before.",
+        _HANDSHAKES,
+        kind=BOOLEAN,
     ),
-    Setting("CHANNELS_REJECT_UNROUTED", False, "Refuse WebSockets on paths that no route takes."),
-    Setting("CHANNELS_WS_PROTOCOLS", None, "Subprotocols this site speaks, in order of preference."),
-    Setting("CHANNELS_HTTP_TIMEOUT", 120, "Seconds until the first byte of a response; then 503."),
-    Setting("CHANNELS_WEBSOCKET_CONNECT_TIMEOUT", 5, "Seconds until a handshake is decided; then 403. -1: no limit."),
+    Setting(
+        "CHANNELS_REJECT_UNROUTED",
+        False,
+        "Refuse WebSockets on paths that no route takes. New projects should set it to True.",
+        _HANDSHAKES,
+        kind=BOOLEAN,
+    ),
+    Setting(
+        "CHANNELS_WS_PROTOCOLS",
+        None,
+        "The subprotocols this site speaks, in order of preference. The first one that a client offers is chosen, "
+        "unless the accepting reply names another.",
+        _HANDSHAKES,
+        kind=TEXTS.or_none(),
+    ),
+    Setting(
+        "CHANNELS_HTTP_TIMEOUT",
+        120,
+        "How long the first byte of a response may take; then the client gets 503.",
+        _INTERFACE,
+        "seconds",
+        SECONDS,
+    ),
+    Setting(
+        "CHANNELS_WEBSOCKET_CONNECT_TIMEOUT",
+        5,
+        "How long a handshake may stay undecided; then the client gets 403. -1 means no limit.",
+        _INTERFACE,
+        "seconds",
+        SECONDS.or_endless(),
+    ),
     Setting(
         "CHANNELS_WEBSOCKET_TIMEOUT",
         None,
-        "Seconds a WebSocket may live; None uses the layer's group_expiry. -1: no limit.",
+        "How long a WebSocket may live; then it is closed with 1000. None uses the layer's ``group_expiry``, -1 means "
+        "no limit.",
+        _INTERFACE,
+        "seconds",
+        SECONDS.or_endless().or_none(),
     ),
-    Setting("CHANNELS_MAX_BODY_BYTES", None, "Largest request body the interface takes, in bytes; None: no limit."),
-    Setting("CHANNELS_ROOT_PATH", "", "Path prefix the site is mounted at; the server's own root_path comes first."),
+    Setting(
+        "CHANNELS_MAX_BODY_BYTES",
+        None,
+        "Largest request body that the interface takes; larger ones get 413. None means no limit.",
+        _INTERFACE,
+        "bytes",
+        COUNT_OR_ZERO.or_none(),
+    ),
+    Setting(
+        "CHANNELS_ROOT_PATH",
+        "",
+        "Path prefix that the site is mounted at. What the server says itself comes first.",
+        _INTERFACE,
+        kind=TEXT,
+    ),
     Setting(
         "CHANNELS_ORDERING_TIMEOUT",
         10,
-        "Seconds that ordered messages wait for a missing one before their socket is closed.",
+        "How long ordered messages wait for one that is missing. After that their socket is closed with 1013.",
+        _ORDERING,
+        "seconds",
+        SECONDS,
+    ),
+    Setting(
+        "CHANNELS_RECEIVE_TIMEOUT",
+        1.0,
+        "How long a worker with nothing to do waits for a message before it looks whether it shall stop. Shorter stops "
+        "sooner and asks the layer more often.",
+        _WORKERS,
+        "seconds",
+        SECONDS,
+    ),
+    Setting(
+        "CHANNELS_BATCH_LIMIT",
+        32,
+        "Most messages that a worker takes from the layer together; where consumers are slow it takes fewer.",
+        _WORKERS,
+        "messages",
+        COUNT,
+    ),
+    Setting(
+        "CHANNELS_FLUSH_RETRY_TIME",
+        2.0,
+        "How long what a consumer has sent is offered to a channel that is full, before it is dropped. The worker does "
+        "nothing else meanwhile.",
+        _WORKERS,
+        "seconds",
+        SECONDS_OR_ZERO,
+    ),
+    Setting(
+        "CHANNELS_STOP_GRACE",
+        60,
+        "How long a worker that was told to stop may take to finish what it has in hand; ``--grace`` of ``runworker`` "
+        "comes first.",
+        _WORKERS,
+        "seconds",
+        SECONDS_OR_ZERO,
+    ),
+    Setting(
+        "CHANNELS_STALL_TIME",
+        300,
+        "How long one message may keep a worker busy before its health is reported as bad: by the health port, the "
+        "health file and the watchdog of systemd.",
+        _WORKERS,
+        "seconds",
+        SECONDS,
     ),
 )
 

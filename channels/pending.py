@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
-from channels import counters, timings
+from channels import conf, counters, timings
 from channels.exceptions import ChannelFull, ChannelsError
 from channels.layers.base import Outgoing, send_all
 from channels.signals import consumer_finished, consumer_started
@@ -51,8 +51,8 @@ class _Frame:
 class PendingMessageStore:
     """Keeps sends from ``prepare`` to ``send_and_flush``. There is one, ``pending_message_store``."""
 
-    retry_time = 2.0
-    """Seconds for which a message to a full channel is tried again."""
+    retry_time: float | None = None
+    """Seconds for which a message to a full channel is tried again; None is ``CHANNELS_FLUSH_RETRY_TIME``."""
 
     retry_interval = 0.2
     """Seconds between two tries."""
@@ -148,7 +148,8 @@ class PendingMessageStore:
 
     def _settle(self, layer: Any, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> None:
         """Act on what each item came to: full channels are tried again for a while, the rest is reported."""
-        deadline = time.monotonic() + self.retry_time
+        retry_time: float = conf.get("CHANNELS_FLUSH_RETRY_TIME") if self.retry_time is None else self.retry_time
+        deadline = time.monotonic() + retry_time
         full = self._report(batch, outcomes)
         while full and time.monotonic() < deadline:
             time.sleep(self.retry_interval)
@@ -165,7 +166,7 @@ class PendingMessageStore:
                 "the consumption rate on this channel, its capacity, or handle the ChannelFull exception yourself "
                 "after adding immediately=True to send().",
                 item.name,
-                self.retry_time,
+                retry_time,
             )
 
     def _report(self, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> list[Outgoing]:

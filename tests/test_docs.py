@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,14 @@ def test_documented_settings_are_those_of_the_package() -> None:
     text = (ROOT / "docs" / "reference" / "settings.rst").read_text(encoding="utf-8")
     documented = {name: ast.literal_eval(value) for name, value in SETTING.findall(text)}
     assert documented == {name: setting.default for name, setting in conf.SETTINGS.items()}
+
+
+def test_made_pages_are_as_they_would_be_made_now() -> None:
+    """``python docs/generate.py`` brings the reference pages up to date."""
+    generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
+    assert len(generated) == 2
+    for path, page in generated.items():
+        assert path.read_text(encoding="utf-8") == page(), f"Run python docs/generate.py: {path.name} is old."
 
 
 @pytest.mark.parametrize(("page", "command"), [("interface", "runserver"), ("workers", "runworker")])
