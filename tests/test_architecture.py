@@ -28,6 +28,9 @@ PUBLIC_NAMES = {
     "InvalidChannelLayerError get_asgi_application",
     "channels.auth": "transfer_user channel_session_user http_session_user channel_session_user_from_http "
     "channel_and_http_session_user_from_http",
+    "channels.binding": "Binding",
+    "channels.binding.base": "Binding BindingMetaclass CREATE UPDATE DELETE",
+    "channels.binding.websockets": "WebsocketBinding WebsocketBindingWithMembers",
     "channels.channel": "Channel Group",
     "channels.exceptions": "ConsumeLater ResponseLater RequestTimeout RequestAborted DenyConnection "
     "ChannelSocketException WebsocketCloseException SendNotAvailableOnDemultiplexer",
@@ -63,6 +66,7 @@ SAME_OBJECT = [
     ("channels.route", "channels.routing.route"),
     ("channels.channel_layers", "channels.asgi.channel_layers"),
     ("channels.asgi.InvalidChannelLayerError", "channels.exceptions.InvalidChannelLayerError"),
+    ("channels.binding.Binding", "channels.binding.base.Binding"),
     ("channels.generic.BaseConsumer", "channels.generic.base.BaseConsumer"),
     ("channels.test.WSClient", "channels.test.websocket.WSClient"),
 ]

@@ -129,7 +129,9 @@ class WebsocketDemultiplexer(JsonWebsocketConsumer):
     def get_openers(self) -> Sequence[Opener]:
         """Return what is open around all streams, outermost first."""
         # What several streams open is opened, saved and closed once, and all of them wait for their turn together.
-        is_ordered = any(getattr(consumer, "strict_ordering", False) for consumer in self.consumers.values())
+        # A bound method is a consumer of its class, as those of bindings are.
+        owners = (getattr(consumer, "__self__", consumer) for consumer in self.consumers.values())
+        is_ordered = any(getattr(owner, "strict_ordering", False) for owner in owners)
         openers = tuple(super().get_openers())
         return (*((open_ordering,) if is_ordered and open_ordering not in openers else ()), *openers, hold_open)
 

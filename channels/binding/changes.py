@@ -1,0 +1,215 @@
+"""Changes of model instances: from the signals of a model to the bindings that watch it.
+
+Here is decided which state of a row counts as the one before a change and which as the one after it. Who may see a
+row, and what is sent about it, is decided by bindings (``channels.binding.base``).
+"""
+
+import functools
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, router
+from django.db.models import Model, prefetch_related_objects, signals
+
+from channels.channel import Group
+from channels.pending import pending_message_store
+from channels.types import Content
+
+if TYPE_CHECKING:
+    from channels.binding.base import Binding
+
+CREATE = "create"
+UPDATE = "update"
+DELETE = "delete"
+
+_CHANGE = "_binding_change"
+_GROUP_NAMES = "_binding_group_names"
+_MOST_NESTED = 16
+
+
+class Change:
+    """One save or delete of an instance, from the signal before it to the signal after it.
+
+    Args:
+        stored: The row as the database had it; None if there was none.
+        outer: The change of the same instance during which this one began, if any.
+
+    Attributes:
+        after: The row as the database has it now; the stored one while that is not known.
+        group_names: Binding to the groups that saw the stored row.
+        bindings: Binding to the object that serialises for it.
+    """
+
+    def __init__(self, stored: Model | None, outer: "Change | None") -> None:
+        self.stored = stored
+        self.after = stored
+        # A save that fails is never heard of again: its change stays below those that follow.
+        self.depth: int = 0 if outer is None or outer.depth >= _MOST_NESTED else outer.depth + 1
+        self.outer: Change | None = outer if self.depth else None
+        self.group_names: dict[type[Binding], set[str]] = {}
+        self.bindings: dict[type[Binding], Binding] = {}
+
+
+def change_of(instance: Model) -> Change | None:
+    """Return the change of ``instance`` that is under way."""
+    change: Change | None = vars(instance).get(_CHANGE)
+    return change
+
+
+def _set_change(instance: Model, change: Change | None) -> None:
+    if change is None:
+        vars(instance).pop(_CHANGE, None)
+        vars(instance).pop(_GROUP_NAMES, None)
+    else:
+        vars(instance).update({_CHANGE: change, _GROUP_NAMES: change.group_names})
+
+
+class Watcher:
+    """Receives the signals of one model and hands its changes to the bindings.
+
+    Args:
+        model: The model.
+
+    Attributes:
+        bindings: The bindings, in the order in which they were registered.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+        self.bindings: list[type[Binding]] = []
+        self._receivers = (
+            (signals.pre_save, self.before_save),
+            (signals.post_save, self.after_save),
+            (signals.pre_delete, self.before_delete),
+            (signals.post_delete, self.after_delete),
+        )
+
+    def add(self, binding: "type[Binding]") -> None:
+        """Tell ``binding`` from now on; again changes nothing."""
+        if not self.bindings:
+            for signal, receiver in self._receivers:
+                signal.connect(receiver, sender=self.model, weak=False)
+        if binding not in self.bindings:
+            self.bindings.append(binding)
+
+    def remove(self, binding: "type[Binding]") -> None:
+        """Tell ``binding`` no more."""
+        if binding in self.bindings:
+            self.bindings.remove(binding)
+        if not self.bindings:
+            for signal, receiver in self._receivers:
+                signal.disconnect(receiver, sender=self.model)
+
+    def before_save(self, instance: Model, using: str, **kwargs: Any) -> None:
+        """Receive ``pre_save``: the instance already has the new values, so the database is asked for the old ones."""
+        stored = _read_stored(instance, using)
+        self._begin(instance, stored, UPDATE if stored is not None else CREATE)
+
+    def after_save(self, instance: Model, created: bool, using: str, **kwargs: Any) -> None:
+        """Receive ``post_save``."""
+        after = _read_saved(instance, using, kwargs.get("update_fields"))
+        self._end(instance, after, CREATE if created else UPDATE, created=created, using=using, **kwargs)
+
+    def before_delete(self, instance: Model, using: str, **kwargs: Any) -> None:
+        """Receive ``pre_delete``."""
+        # What a queryset or a cascade deletes was read for it; one that is deleted itself may differ from its row.
+        origin = kwargs.get("origin")
+        stored = _read_stored(instance, using) if origin is None or origin is instance else instance
+        if stored is not None:
+            # Its relations are gone when the signal after it comes.
+            names = {name for binding in self.bindings for name in binding.many_to_many_names()}
+            prefetch_related_objects([stored], *sorted(names))
+        self._begin(instance, stored, DELETE)
+
+    def after_delete(self, instance: Model, using: str, **kwargs: Any) -> None:
+        """Receive ``post_delete``."""
+        self._end(instance, None, DELETE, using=using, **kwargs)
+
+    def _begin(self, instance: Model, stored: Model | None, action: str) -> None:
+        outer = change_of(instance)
+        change = Change(stored, outer)
+        if stored is not None and stored is not instance:
+            _set_change(stored, change)
+        _set_change(instance, change)
+        try:
+            for binding in self.bindings:
+                binding.pre_change_receiver(instance, action)
+        except BaseException:
+            _set_change(instance, outer)
+            raise
+
+    def _end(self, instance: Model, after: Model | None, action: str, **kwargs: Any) -> None:
+        change = change_of(instance)
+        if change is None:
+            # The signal was sent by hand, without the one before it.
+            self._begin(instance, None, action)
+            change = change_of(instance)
+            assert change is not None
+        change.after = after
+        if after is not None and after is not instance:
+            _set_change(after, change)
+        try:
+            for binding in list(self.bindings):
+                if binding in change.group_names:
+                    binding.post_change_receiver(instance, action, **kwargs)
+        finally:
+            _set_change(instance, change.outer)
+
+
+def _read_stored(instance: Model, using: str) -> Model | None:
+    """Return the row of ``instance`` as the database has it, or None."""
+    key = instance.pk
+    if key is None or (isinstance(key, tuple) and None in key):
+        return None
+    rows = type(instance)._base_manager.using(using).filter(pk=key)
+    connection = connections[using]
+    if connection.in_atomic_block:
+        # The lock that the write takes a moment later: two that move one row at once see each other's groups.
+        rows = rows.select_for_update(no_key=connection.features.has_select_for_no_key_update)
+    stored: Model | None = rows.first()
+    return stored
+
+
+def _read_saved(instance: Model, using: str, update_fields: Collection[str] | None) -> Model:
+    """Return a row with the values that ``instance`` was saved with."""
+    values = vars(instance)
+    is_as_stored = update_fields is None and not any(
+        hasattr(values.get(field.attname), "resolve_expression") for field in instance._meta.concrete_fields
+    )
+    if is_as_stored:
+        return instance
+    return type(instance)._base_manager.using(using).filter(pk=instance.pk).first() or instance
+
+
+_watchers: dict[type[Model], Watcher] = {}
+
+
+def watch(model: type[Model], binding: "type[Binding]") -> None:
+    """Tell ``binding`` of each change of ``model``."""
+    _watchers.setdefault(model, Watcher(model)).add(binding)
+
+
+def unwatch(binding: "type[Binding]") -> None:
+    """Tell ``binding`` of nothing any more."""
+    for watcher in _watchers.values():
+        watcher.remove(binding)
+
+
+def send_on_commit(group_names: Collection[str], message: Content, instance: Model, using: str | None) -> None:
+    """Send ``message`` to groups once the change of ``instance`` is committed; never if it is rolled back."""
+    alias = using or router.db_for_write(type(instance), instance=instance)
+    connections[alias].on_commit(functools.partial(_send, sorted(group_names), message))
+
+
+def _send(group_names: Collection[str], message: Content) -> None:
+    # Inside a consumer they wait for its end. Elsewhere they leave in one write, and one that fails is logged and
+    # counted: what was committed has happened, and whoever saved cannot take it back.
+    is_outermost = not pending_message_store.active
+    if is_outermost:
+        pending_message_store.prepare()
+    try:
+        for name in group_names:
+            Group(name).send(message)
+    finally:
+        if is_outermost:
+            pending_message_store.send_and_flush()

@@ -1,0 +1,66 @@
+"""Cards in boxes, with labels; and other kinds of keys."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+
+class Box(models.Model):
+    """What cards lie in."""
+
+    name = models.CharField(max_length=20)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Label(models.Model):
+    """What cards can have many of."""
+
+    name = models.CharField(max_length=20, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Card(models.Model):
+    """A card; the place in its box is its own."""
+
+    title = models.CharField(max_length=20)
+    note = models.CharField(max_length=20, blank=True)
+    secret = models.CharField(max_length=20, default="safe")
+    place = models.IntegerField(default=0)
+    due = models.DateField(null=True, blank=True)
+    is_stamped = models.BooleanField(default=False, editable=False)
+    box = models.ForeignKey(Box, models.CASCADE, null=True, blank=True)
+    labels = models.ManyToManyField(Label, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["box", "place"], condition=~models.Q(place=0), name="own_place")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def clean(self) -> None:
+        """Two fields must not contradict each other."""
+        if self.note and self.note == self.title:
+            raise ValidationError("The note must say something new.")
+
+    def shout(self) -> str:
+        """Return the title, louder."""
+        return self.title.upper()
+
+
+class Ticket(models.Model):
+    """A row whose key is not a number; cards that it names cannot be deleted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    text = models.CharField(max_length=20)
+    card = models.ForeignKey(Card, models.PROTECT, null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.text

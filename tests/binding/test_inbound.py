@@ -1,0 +1,456 @@
+"""Changes that pages ask for: who may, what the model takes, what the answer to a refused one says."""
+
+import datetime
+import json
+import logging
+
+import pytest
+from rest_framework import serializers
+
+from channels import counters
+from channels.binding.websockets import WebsocketBinding
+from channels.generic.websockets import WebsocketDemultiplexer
+from channels.routing import route
+from tests.binding.conftest import is_postgres
+from tests.binding.desk.models import Box, Card, Label, Ticket
+from tests.sessions.conftest import cookie, login, user, visitor
+from tests.support.connection import Connection, make_layer
+
+__all__ = ["cookie", "login", "user", "visitor"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Open(WebsocketBinding):
+    """Everybody may do everything; nobody is told."""
+
+    model = None
+    channel_session_user = False
+
+    @classmethod
+    def group_names(cls, instance):
+        return []
+
+    def has_permission(self, user, action, pk):
+        return True
+
+
+@pytest.fixture
+def opened(bind):
+    """Return a function that declares a binding which permits everything."""
+    return lambda model=Card, base=Open, **body: bind(model, base, group_names=lambda cls, instance: [], **body)
+
+
+def page_of(bound):
+    """Return a connection to a demultiplexer with one binding."""
+    made = type("Streams", (WebsocketDemultiplexer,), {"consumers": {"cards": bound.consumer}})
+    return Connection([made.as_route()])
+
+
+def ask(page, action, pk=None, data=None, **more):
+    """Send a change and return the frames that came back."""
+    payload = {"action": action, "pk": pk, "data": data, **more}
+    return [json.loads(reply["text"]) for reply in page.receive(json.dumps({"stream": "cards", "payload": payload}))]
+
+
+def error_of(frames):
+    """Return the error in the one frame that came back on the stream."""
+    (frame,) = frames
+    assert set(frame) == {"stream", "error"}
+    assert frame["stream"] == "cards"
+    return frame["error"]
+
+
+# What is done
+
+
+def test_create_makes_a_row(opened):
+    """Of the fields that are allowed."""
+    box = Box.objects.create(name="left")
+    assert ask(page_of(opened()), "create", data={"title": "new", "box": box.pk}) == []
+    assert Card.objects.get().box == box
+
+
+def test_update_changes_what_it_names(opened):
+    """And leaves the rest."""
+    card = Card.objects.create(title="a", note="old")
+    assert ask(page_of(opened(fields=["title", "note"])), "update", card.pk, {"title": "b"}) == []
+    card.refresh_from_db()
+    assert (card.title, card.note) == ("b", "old")
+
+
+def test_delete_takes_the_row_away(opened):
+    """Data is not needed."""
+    card, other = Card.objects.create(title="a"), Card.objects.create(title="b")
+    assert ask(page_of(opened()), "delete", card.pk) == []
+    assert list(Card.objects.all()) == [other]
+
+
+def test_values_are_those_of_json(opened):
+    """Dates are texts, relations are keys."""
+    labels = [Label.objects.create(name=name) for name in ("red", "blue")]
+    page = page_of(opened(fields=["__all__"]))
+    keys = [label.pk for label in labels]
+    assert ask(page, "create", data={"title": "a", "due": "2030-01-02", "labels": keys, "place": "7"}) == []
+    card = Card.objects.get()
+    assert (card.due, card.place, set(card.labels.all())) == (datetime.date(2030, 1, 2), 7, set(labels))
+    assert ask(page, "update", card.pk, {"labels": [], "due": None}) == []
+    card.refresh_from_db()
+    assert (card.due, card.labels.count()) == (None, 0)
+
+
+def test_key_may_be_a_text(opened):
+    """UUIDs are, in JSON; permissions see the value that the model has."""
+    seen = []
+    bound = opened(Ticket, fields=["text"], has_permission=lambda self, user, action, pk: seen.append(pk) or True)
+    ticket = Ticket.objects.create(text="a")
+    assert ask(page_of(bound), "update", str(ticket.pk), {"text": "b"}) == []
+    assert Ticket.objects.get().text == "b"
+    assert seen == [ticket.pk]
+
+
+def test_permission_sees_the_key_as_the_model_does(opened):
+    """A check that compares numbers is not got round with a text."""
+    seen = []
+    bound = opened(has_permission=lambda self, user, action, pk: seen.append(pk) or False)
+    ask(page_of(bound), "delete", "5")
+    assert seen == [5]
+
+
+def test_change_from_a_page_reaches_the_groups(bind, listen):
+    """After the answer, that is, after the transaction of the change."""
+    page = listen("all")
+    bound = bind(Card, Open, group_names=lambda cls, card: ["all"])
+    ask(page_of(bound), "create", data={"title": "a"})
+    assert [action for action, _ in page.actions()] == ["create"]
+
+
+def test_plain_consumer_without_a_demultiplexer(opened):
+    """Frames are then payloads."""
+    page = Connection([route("websocket.receive", opened().consumer)])
+    assert page.receive(json.dumps({"action": "create", "data": {"title": "a"}})) == []
+    assert Card.objects.count() == 1
+    (reply,) = page.receive(json.dumps({"action": "fly"}))
+    assert json.loads(reply["text"])["stream"] == "cards"
+
+
+@pytest.mark.parametrize("event", ["connect", "disconnect"])
+def test_connect_and_disconnect_are_not_for_bindings(opened, event):
+    """The socket is accepted by the demultiplexer, and that is all."""
+    assert getattr(page_of(opened()), event)() == ([{"accept": True}] if event == "connect" else [])
+
+
+def test_own_actions(opened):
+    """A binding may know more actions."""
+
+    def run_action(self, action, pk, data):
+        if action == "stamp":
+            Card.objects.filter(pk=pk).update(is_stamped=True)
+        else:
+            Open.run_action(self, action, pk, data)
+
+    card = Card.objects.create(title="a")
+    page = page_of(opened(run_action=run_action))
+    assert ask(page, "stamp", card.pk) == []
+    assert Card.objects.get().is_stamped
+    assert error_of(ask(page, "fly"))["code"] == "unknown_action"
+
+
+def test_arguments_of_the_route_are_at_hand(opened):
+    """A binding may look at the path."""
+    seen = []
+    bound = opened(has_permission=lambda self, user, action, pk: seen.append(self.kwargs["room"]) or True)
+    made = type("Streams", (WebsocketDemultiplexer,), {"consumers": {"cards": bound.consumer}})
+    ask(Connection([made.as_route(path=r"^/(?P<room>\w+)/$")], path="/tea/"), "delete", 1)
+    assert seen == ["tea"]
+
+
+def test_rows_can_be_left_out(opened):
+    """What ``get_queryset`` does not return is not there."""
+    card = Card.objects.create(title="a")
+    bound = opened(get_queryset=lambda self: Card.objects.exclude(title="a"))
+    for action in ("update", "delete"):
+        assert error_of(ask(page_of(bound), action, card.pk, {"title": "b"}))["code"] == "not_found"
+
+
+# Who may
+
+
+def test_nobody_may_unless_the_binding_says_so(bind):
+    """Bindings that only send are safe."""
+    bound = bind(Card, channel_session_user=False)
+    error = error_of(ask(page_of(bound), "create", data={"title": "forged"}))
+    assert (error["code"], error["action"], error["pk"]) == ("permission_denied", "create", None)
+    assert not Card.objects.exists()
+
+
+@pytest.mark.parametrize("action", ["create", "update", "delete"])
+def test_refused_change_is_answered_logged_and_counted(opened, action, caplog):
+    """And nothing is changed."""
+    card = Card.objects.create(title="a")
+    bound = opened(has_permission=lambda self, user, action, pk: False)
+    before = counters.value("message.dropped.permission_denied")
+    with caplog.at_level(logging.INFO, "django.channels"):
+        error = error_of(ask(page_of(bound), action, card.pk, {"title": "b"}))
+    assert (error["code"], error["action"], error["pk"]) == ("permission_denied", action, card.pk)
+    assert [str(each) for each in Card.objects.all()] == ["a"]
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert counters.value("message.dropped.permission_denied") == before + 1
+
+
+def test_user_is_that_of_the_session(bind, user, login, cookie):
+    """As the demultiplexer opened it."""
+    seen = []
+    bound = bind(Card, has_permission=lambda self, user, action, pk: seen.append(str(user)) or True)
+    made = type("D", (WebsocketDemultiplexer,), {"consumers": {"cards": bound.consumer}, "http_user": True})
+    page = Connection([made.as_route()], headers=cookie(login(user)))
+    page.connect()
+    ask(page, "delete", 1)
+    assert seen == ["ada"]
+
+
+@pytest.mark.parametrize("channel_session_user", [True, False])
+def test_user_is_anonymous_without_a_login(bind, channel_session_user):
+    """Whether a session is opened or not."""
+    seen = []
+    bound = bind(
+        Card,
+        channel_session_user=channel_session_user,
+        has_permission=lambda self, user, action, pk: seen.append(user.is_authenticated) or True,
+    )
+    ask(page_of(bound), "delete", 1)
+    assert seen == [False]
+
+
+def test_strict_ordering_of_a_binding_orders_the_socket(opened):
+    """A demultiplexer asks the class whose method its consumer is."""
+    bound = opened(strict_ordering=True)
+    page = page_of(bound)
+    page.order = 2
+    assert ask(page, "create", data={"title": "second"}) == []
+    assert not Card.objects.exists()
+    page.order = 1
+    ask(page, "create", data={"title": "first"})
+    page.work()
+    assert [str(card) for card in Card.objects.order_by("pk")] == ["first", "second"]
+
+
+# What the model takes
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+@pytest.mark.parametrize("limits", [{"fields": ["title"]}, {"fields": ["__all__"], "exclude": ["secret"]}])
+def test_fields_that_are_not_allowed_are_left_alone(opened, action, limits):
+    """On every path: what is not sent cannot be set."""
+    card = Card.objects.create(title="a")
+    ask(page_of(opened(**limits)), action, card.pk, {"title": "b", "secret": "forged"})
+    assert [each.secret for each in Card.objects.all()] == ["safe"] * Card.objects.count()
+    assert Card.objects.filter(title="b").exists()
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_fields_that_are_not_editable_are_left_alone(opened, action):
+    """The model would not check them."""
+    card = Card.objects.create(title="a")
+    ask(page_of(opened(fields="__all__")), action, card.pk, {"title": "b", "is_stamped": True})
+    assert not Card.objects.filter(is_stamped=True).exists()
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_key_in_the_data_takes_no_other_row(opened, action):
+    """A create never writes over a row, an update never makes a copy."""
+    card, other = Card.objects.create(title="a"), Card.objects.create(title="b")
+    ask(page_of(opened(fields="__all__")), action, card.pk, {"id": other.pk, "title": "c"})
+    other.refresh_from_db()
+    assert other.title == "b"
+    assert Card.objects.count() == (3 if action == "create" else 2)
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+@pytest.mark.parametrize(
+    ("data", "fields"),
+    [
+        ({"title": ""}, {"title"}),
+        ({"title": None}, {"title"}),
+        ({"title": "x" * 21}, {"title"}),
+        ({"place": "many"}, {"place"}),
+        ({"place": [1]}, {"place"}),
+        ({"due": [1]}, {"due"}),
+        ({"due": "soon"}, {"due"}),
+        ({"due": ""}, {"due"}),
+        ({"box": 999}, {"box"}),
+        ({"box": "left"}, {"box"}),
+        ({"labels": [999]}, {"labels"}),
+        ({"labels": [None]}, {"labels"}),
+        ({"labels": ["red"]}, {"labels"}),
+        ({"labels": 1}, {"labels"}),
+        ({"place": "many", "due": "soon"}, {"place", "due"}),
+        ({"note": "same", "title": "same"}, {"__all__"}),
+    ],
+)
+def test_values_are_checked_by_the_model(opened, action, data, fields):
+    """The answer says which are wrong, and why; nothing is changed."""
+    card = Card.objects.create(title="a")
+    error = error_of(
+        ask(page_of(opened(fields="__all__")), action, card.pk, {"title": "b", **data} if action == "create" else data)
+    )
+    assert error["code"] == "invalid"
+    assert set(error["fields"]) == fields
+    assert all(isinstance(text, str) for texts in error["fields"].values() for text in texts)
+    assert [str(each) for each in Card.objects.all()] == ["a"]
+
+
+def test_constraints_are_checked_by_the_model(opened):
+    """Also those over a field that the change does not name."""
+    box = Box.objects.create(name="left")
+    Card.objects.create(title="a", box=box, place=1)
+    second = Card.objects.create(title="b", box=box, place=2)
+    error = error_of(ask(page_of(opened(fields=["place"])), "update", second.pk, {"place": 1}))
+    assert error["code"] == "invalid"
+
+
+def test_what_only_the_database_refuses_is_answered(opened):
+    """A save of the project's own may break a constraint."""
+
+    def create(self, data):
+        Label.objects.create(name="red")
+
+    Label.objects.create(name="red")
+    assert error_of(ask(page_of(opened(create=create)), "create", data={}))["code"] == "conflict"
+
+
+def test_text_that_cannot_be_stored_is_answered(opened):
+    """Half of a surrogate pair is JSON, and no text."""
+    error = error_of(ask(page_of(opened()), "create", data={"title": "\ud800"}))
+    assert error["code"] == "invalid"
+    if is_postgres():
+        assert error_of(ask(page_of(opened()), "create", data={"title": "\0"}))["code"] == "invalid"
+
+
+def test_protected_row_is_not_deleted(opened):
+    """Others refer to it."""
+    card = Card.objects.create(title="a")
+    Ticket.objects.create(text="b", card=card)
+    assert error_of(ask(page_of(opened()), "delete", card.pk))["code"] == "conflict"
+
+
+# Frames that say nothing
+
+
+@pytest.mark.parametrize("pk", [999, None, "x", "", True, [1], [1, 2], [], {"a": 1}, 10**30, 1.5e300, "\0"])
+@pytest.mark.parametrize("action", ["update", "delete"])
+def test_row_that_is_not_there(opened, action, pk):
+    """Whatever stands in the place of the key."""
+    Card.objects.create(title="a")
+    error = error_of(ask(page_of(opened()), action, pk, {"title": "b"}))
+    assert error["code"] == "not_found"
+    assert str(Card.objects.get()) == "a"
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({}, "invalid_payload"),
+        ({"action": None}, "invalid_payload"),
+        ({"action": ["create"]}, "invalid_payload"),
+        ({"action": "create"}, "invalid_payload"),
+        ({"action": "create", "data": []}, "invalid_payload"),
+        ({"action": "create", "data": "title"}, "invalid_payload"),
+        ({"action": "CREATE", "data": {}}, "unknown_action"),
+        ({"action": "__init__", "data": {}}, "unknown_action"),
+    ],
+)
+def test_payload_of_another_shape(opened, payload, code):
+    """The answer says what was expected."""
+    frames = page_of(opened()).receive(json.dumps({"stream": "cards", "payload": payload}))
+    error = error_of([json.loads(reply["text"]) for reply in frames])
+    assert error["code"] == code
+    assert error["detail"]
+
+
+@pytest.mark.parametrize("frame", ["{", "[]", '"text"', "[" * 100_000])
+def test_frame_that_is_no_object(opened, frame):
+    """Without a demultiplexer, which would have refused it."""
+    (reply,) = Connection([route("websocket.receive", opened().consumer)]).receive(frame)
+    assert json.loads(reply["text"])["error"]["code"] in ("invalid_json", "invalid_payload")
+
+
+def test_binary_frame(opened):
+    """Bindings speak JSON."""
+    (reply,) = Connection([route("websocket.receive", opened().consumer)]).receive(data=b"\0")
+    assert json.loads(reply["text"])["error"]["code"] == "invalid_json"
+
+
+def test_run_action_refuses_what_it_does_not_know(opened):
+    """Called by hand, as in tests of projects."""
+    with pytest.raises(ValueError, match="Bad action 'fly'"):
+        opened()().run_action("fly", None, None)
+
+
+# Serializers of REST framework
+
+
+class CardSerializer(serializers.ModelSerializer):
+    """Says the title in capitals, and takes no short ones."""
+
+    loud = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Card
+        fields = ("id", "title", "loud", "secret")
+
+    def get_loud(self, card):
+        return card.title.upper()
+
+    def validate_title(self, title):
+        if len(title) < 2:
+            raise serializers.ValidationError("Too short.")
+        return title
+
+
+def test_rest_framework_serializes(bind, listen):
+    """What the serializer says, as far as the binding allows."""
+    page = listen("all")
+    bind(Card, serializer_class=CardSerializer, fields=["title", "loud"], group_names=lambda cls, card: ["all"])
+    Card.objects.create(title="new")
+    assert page.payloads()[0]["data"] == {"title": "new", "loud": "NEW"}
+
+
+def test_rest_framework_validates_and_saves(opened):
+    """On create and on update; fields that the binding does not allow do not reach it."""
+    page = page_of(opened(serializer_class=CardSerializer, exclude=["secret"]))
+    assert ask(page, "create", data={"title": "new", "secret": "forged"}) == []
+    card = Card.objects.get()
+    assert ask(page, "update", card.pk, {"title": "newer", "secret": "forged"}) == []
+    card.refresh_from_db()
+    assert (card.title, card.secret) == ("newer", "safe")
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_rest_framework_refuses(opened, action):
+    """Its errors are the answer's."""
+    card = Card.objects.create(title="old")
+    page = page_of(opened(serializer_class=CardSerializer, fields="__all__"))
+    error = error_of(ask(page, action, card.pk, {"title": "x"}))
+    assert (error["code"], error["fields"]) == ("invalid", {"title": ["Too short."]})
+    assert str(Card.objects.get()) == "old"
+
+
+def test_rest_framework_serializer_knows_the_user(opened):
+    """In its context."""
+    seen = []
+
+    class Noting(CardSerializer):
+        def validate(self, data):
+            seen.append((self.context["user"].is_anonymous, self.context["binding"].action))
+            return data
+
+    ask(page_of(opened(serializer_class=Noting)), "create", data={"title": "new"})
+    assert seen == [(True, "create")]
+
+
+def test_layer_of_the_page_is_not_needed(opened):
+    """A refused message without a reply channel is only logged."""
+    layer = make_layer([route("websocket.receive", opened().consumer)])
+    layer.send("websocket.receive", {"text": "{"})
+    assert Connection(layer=layer).work() == 1
