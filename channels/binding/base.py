@@ -6,7 +6,7 @@ What a change of a row is, and which of its states counts, is the business of ``
 import functools
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.apps import apps
 from django.db.models import Model
@@ -15,6 +15,7 @@ from channels import counters, names
 from channels.auth import open_channel_session_user
 from channels.binding import changes
 from channels.binding.changes import CREATE, DELETE, UPDATE
+from channels.binding.metaclass import BindingMetaclass
 from channels.binding.writing import Refused, read_key, writing
 from channels.message import Message
 from channels.sessions import Opener, call_within, open_channel_session, open_ordering
@@ -25,30 +26,6 @@ __all__ = ["CREATE", "DELETE", "UPDATE", "Binding", "BindingMetaclass"]
 logger = logging.getLogger("django.channels")
 
 ALL_FIELDS = "__all__"
-
-
-class BindingMetaclass(type):
-    """Keeps every binding that is not abstract; each is registered when the apps are ready, or at once after that."""
-
-    # Tests of 1.x projects replace it; nothing else writes to it.
-    binding_classes: ClassVar[list[Any]] = []
-
-    binding_classes_registered = False
-
-    def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any) -> Any:
-        binding: Any = super().__new__(mcs, name, bases, body, **kwargs)
-        if body.get("model", ALL_FIELDS) is not None:
-            BindingMetaclass.binding_classes.append(binding)
-            if BindingMetaclass.binding_classes_registered:
-                binding.register()
-        return binding
-
-    @classmethod
-    def register_all(mcs) -> None:
-        """Register every binding made so far; those made later register themselves."""
-        BindingMetaclass.binding_classes_registered = True
-        for binding in BindingMetaclass.binding_classes:
-            binding.register()
 
 
 class Binding(metaclass=BindingMetaclass):
