@@ -26,6 +26,8 @@ KNOWN: Mapping[str, str] = {
     "message.dropped.unreadable": "An entry in the layer is no message of this layer, or encrypted with another key.",
     "message.held.order": "It came before its turn and waits; not lost.",
     "message.refused.full": "A send raised ChannelFull.",
+    "message.returned.slow_consumer": "It was taken together with one whose consumer runs for long, and handed back.",
+    "message.returned.stop": "A worker that was told to stop had taken it, and handed it back.",
     "message.repeated.unfinished": "Its consumer was done, but the layer could not be told; it comes again.",
     # Frames and users of sockets
     "message.dropped.invalid_frame": "A frame for a demultiplexer is not an object with stream and payload.",

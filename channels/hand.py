@@ -1,8 +1,10 @@
 """What a worker's thread has in hand: messages it runs before it asks for others, and turns they have already."""
 
 import threading
+import time
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from channels import formats
@@ -15,6 +17,8 @@ class Hand(deque[tuple[str, Content]]):
     """The messages, in the order in which they are run, as pairs of channel and content.
 
     Attributes:
+        lock: Held by whoever changes or reads the hand while its thread runs a consumer.
+        busy_since: When the consumer that runs now was begun, by ``time.monotonic``; None while none runs.
         turns: The turns that some of them have already, by connection and order.
         unsettled: How many turns of this thread were ended without hearing yet what that brought.
         is_used: Whether this thread has run ordered messages.
@@ -22,16 +26,53 @@ class Hand(deque[tuple[str, Content]]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.lock = threading.RLock()
+        self.busy_since: float | None = None
         self.turns: dict[tuple[str, int], Any] = {}
         self.unsettled = 0
         self.is_used = False
 
     def find(self, connection: str, order: int) -> tuple[str, Content] | None:
         """Return the message of this place in the order of a connection, if it is in hand."""
-        for entry in self:
-            if entry[1].get(formats.REPLY_CHANNEL) == connection and entry[1].get(formats.ORDER) == order:
-                return entry
+        with self.lock:
+            for entry in self:
+                if entry[1].get(formats.REPLY_CHANNEL) == connection and entry[1].get(formats.ORDER) == order:
+                    return entry
         return None
+
+    def has_turn(self, content: Content) -> bool:
+        """Return whether a message has its turn already, so that nobody else could run it."""
+        return bool(self.turns) and (content.get(formats.REPLY_CHANNEL), content.get(formats.ORDER)) in self.turns
+
+    def begin(self, with_turn: bool = False) -> tuple[str, Content] | None:
+        """Take out the message to run now: the first, or the first that has its turn; None if there is none."""
+        with self.lock:
+            if with_turn:
+                found = next((entry for entry in self if self.has_turn(entry[1])), None)
+                self.remove_all([] if found is None else [found[1]])
+            else:
+                found = self.popleft() if self else None
+            if found is not None:
+                self.busy_since = time.monotonic()
+            return found
+
+    def end(self) -> None:
+        """Say that the consumer of the message that ``begin`` returned has ended."""
+        with self.lock:
+            self.busy_since = None
+
+    def put_first(self, messages: Sequence[tuple[str, Content]]) -> None:
+        """Run ``messages`` before all others, in this order."""
+        with self.lock:
+            self.extendleft(reversed(messages))
+
+    def remove_all(self, contents: Sequence[Content]) -> None:
+        """Take these very contents out, not others that are equal."""
+        gone = set(map(id, contents))
+        with self.lock:
+            kept = [entry for entry in self if id(entry[1]) not in gone]
+            self.clear()
+            self.extend(kept)
 
 
 def pick_up() -> Hand:

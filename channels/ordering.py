@@ -199,7 +199,7 @@ def release(layer: Any, connection: str, released: Sequence[Early]) -> None:
     """Put messages whose turn has come into the hand of the calling thread, or back on their channels."""
     hand = current()
     if hand is not None:
-        hand.extendleft((message.channel, message.content) for message in reversed(released))
+        hand.put_first([(message.channel, message.content) for message in released])
         return
     for number, message in enumerate(released):
         if not _requeue(layer, message):

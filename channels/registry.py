@@ -115,6 +115,13 @@ class ChannelLayerWrapper:
         channel, content = self.receive(channels, block=timeout > 0)
         return [] if channel is None else [Delivery((channel,), content)]
 
+    def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Put what was taken and not begun first on its channels again; return what the layer does not take back."""
+        if not hasattr(self.channel_layer, "hand_back"):
+            return list(deliveries)
+        kept: list[Delivery] = self.channel_layer.hand_back(deliveries)
+        return kept
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.channel_layer, name)
 

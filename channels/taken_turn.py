@@ -57,12 +57,13 @@ class TakenTurn:
     def _end(self, comes_again: bool) -> None:
         hand = current()
         if hand is not None and not comes_again and not self._last.is_last:
-            following = hand.find(self.connection, self._last.order + 1)
-            if following is not None:
-                # Nobody else can have it, so nobody need be told before it has run.
-                self._last = Early(*following)
-                hand.turns[self.connection, self._last.order] = self
-                return
+            with hand.lock:  # Once it has its turn, it is not handed back to others any more.
+                following = hand.find(self.connection, self._last.order + 1)
+                if following is not None:
+                    # Nobody else can have it, so nobody need be told before it has run.
+                    self._last = Early(*following)
+                    hand.turns[self.connection, self._last.order] = self
+                    return
         self.let_go(comes_again)
 
     def let_go(self, comes_again: bool = False) -> None:

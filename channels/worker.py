@@ -8,12 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
-from channels import counters, ordering
+from channels import counters, handback, ordering
 from channels.backoff import Backoff
 from channels.dispatch import DEFAULT_MESSAGE_RETRIES, act_on_error, dispatch
 from channels.exceptions import ConsumeLater, DenyConnection, LayerUnavailable
+from channels.hand import Hand
+from channels.handback import Watchdog
 from channels.layers.base import Delivery
 from channels.layers.twins import DELIVERIES
 from channels.message import Message, pending_message_store
@@ -86,7 +89,7 @@ class Worker:
         signal.signal(signal.SIGINT, self.sigterm_handler)
 
     def sigterm_handler(self, signo: int, frame: Any) -> None:
-        """Tell the worker to stop. It ends what it has begun; what waits in the layer stays there."""
+        """Tell the worker to stop. It ends what it has begun, and hands back what it took and has not."""
         # Nothing is raised here: a message that is on its way from the server would be lost.
         self.termed = True
         if self.in_job:
@@ -122,23 +125,38 @@ class Worker:
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
         # What was received, and ordered messages whose turn came with the end of the one before.
         hand = ordering.pick_up()
+        watchdog = Watchdog(self.channel_layer, hand)
         # What a consumer sends leaves in one write with the next receive, if that comes soon.
-        with pending_message_store.posting_to(self.channel_layer):
+        with pending_message_store.posting_to(self.channel_layer), closing(watchdog):
             while not self.termed:
                 # The receive brings home what ended turns released; who has turns out does not wait for others.
                 deliveries = self._receive(channels, 0 if ordering.is_unsettled() else RECEIVE_SECONDS)
                 for delivery in deliveries:
                     hand.extend((channel, delivery.content) for channel in delivery.channels)
-                ordering.take_turns_in_hand(self.channel_layer)
-                while hand:
-                    self._run_one(*hand.popleft())
+                if not self.termed:
+                    ordering.take_turns_in_hand(self.channel_layer)
+                if len(hand) > 1:
+                    watchdog.watch()
+                self._run_hand(hand)
                 # Those that succeeded, and those that were not run: these wait for their turn in the layer now.
                 done = [delivery.content for delivery in deliveries if self._is_kept(delivery.content)]
                 if done:
                     self.channel_layer.finish_deliveries(done, True)
                 ordering.check_overdue(self.channel_layer)
             while ordering.settle(self.channel_layer):
-                self._run_one(*hand.popleft())
+                self._run_hand(hand)
+
+    def _run_hand(self, hand: Hand) -> None:
+        """Run what is in hand; once the worker is told to stop, only what has to be run here."""
+        while entry := hand.begin(with_turn=self.termed):
+            try:
+                self._run_one(*entry)
+            finally:
+                hand.end()
+        if self.termed:
+            handback.hand_back(self.channel_layer, hand, "stop")
+            while entry := hand.begin():
+                self._run_one(*entry)
 
     def _batch_limit(self) -> int:
         """Return how many messages may be taken now: one where consumers are slow, so that others get the rest."""

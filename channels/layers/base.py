@@ -20,7 +20,7 @@ from channels.formats import LAYER_CHANNEL
 from channels.layers.twins import Delivery, Outgoing, ThreadedTwins
 from channels.types import Content
 
-__all__ = ["BaseChannelLayer", "Delivery", "Outgoing", "send_all", "send_one_by_one"]
+__all__ = ["BaseChannelLayer", "Delivery", "Outgoing", "by_queue", "send_all", "send_one_by_one"]
 
 DEFAULT_EXPIRY = 60
 DEFAULT_GROUP_EXPIRY = 86_400
@@ -134,6 +134,20 @@ class BaseChannelLayer(ThreadedTwins):
         channel, content = self.receive(channels, block=timeout > 0)
         return [] if channel is None or content is None else [Delivery((channel,), content)]
 
+    def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Put messages that ``receive_batch`` returned, and that nobody worked on, first on their channels again.
+
+        They keep their order, are taken before what else waits there whatever the capacity, and expire no later than
+        that. The contents are the layer's again.
+
+        Returns:
+            Those that this layer does not take back; the caller is to run them. Here: all.
+
+        Raises:
+            LayerUnavailable: The server behind the layer cannot be reached.
+        """
+        return list(deliveries)
+
     def receive_many(self, channels: Sequence[str], block: bool = False) -> tuple[str | None, Content | None]:
         """Deprecated name of ``receive``."""
         warnings.warn("receive_many is deprecated; please use receive", DeprecationWarning, stacklevel=2)
@@ -243,6 +257,14 @@ class BaseChannelLayer(ThreadedTwins):
 
     def __str__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def by_queue(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
+    """Return ``deliveries`` by the queue that each came from, in order."""
+    queues: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        queues.setdefault(names.non_local_name(delivery.channels[0]), []).append(delivery)
+    return queues
 
 
 def send_one_by_one(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from channels import counters, names
 from channels.formats import copy_content
-from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
+from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
 from channels.layers.local_inspection import LocalInspection
 from channels.layers.local_turns import LocalTurns
 from channels.layers.store import Store, Tally
@@ -119,6 +119,15 @@ class ChannelLayer(BaseChannelLayer):
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         return self._receive(channels, limit, timeout)
+
+    def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        with self._lock:
+            for queue, part in by_queue(deliveries).items():
+                self._store.put_back(queue, part, self.clock())
+                for _ in part:
+                    self._waiters.wake(queue)
+        self._report()
+        return []
 
     def _receive(self, channels: Sequence[str], limit: int, timeout: float, split: bool = False) -> list[Delivery]:
         queues = names.require_channel_names(channels, receive=True)

@@ -58,6 +58,13 @@ class Store:
         self.total.sent += 1
         return True
 
+    def put_back(self, queue: str, deliveries: Sequence[Delivery], now: float) -> None:
+        """Put what was taken of ``queue`` before what it holds, whatever its capacity."""
+        self.purge(queue, now)
+        entries = self.queues.setdefault(queue, deque())
+        deadline = entries[0][0] if entries else now + self.expiry
+        entries.extendleft((deadline, delivery) for delivery in reversed(deliveries))
+
     def take(self, queues: Sequence[str], limit: int, split: bool, now: float) -> list[Delivery]:
         """Return up to ``limit`` deliveries of one queue chosen at random, so that none starves.
 

@@ -235,6 +235,68 @@ def test_event_loop_finishes_what_it_receives_alone(make_layer: Make) -> None:
     asyncio.run(main())
 
 
+# Handing back
+
+
+def test_handed_back_message_comes_at_once_and_first(make_layer: Make) -> None:
+    """Not after its time, and as if it had not been handed out: its count stays."""
+    layer, other = make_layer(), make_layer()
+    layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(5)])
+    taken = layer.receive_batch(["orders.new"], 3)
+    assert layer.hand_back(taken[1:]) == []
+    assert not any(layer.is_in_hand(delivery.content) for delivery in taken[1:])
+    again = other.receive_batch(["orders.new"], 10, 5)
+    assert [delivery.content for delivery in again] == [{"n": n, "__deliveries__": 1} for n in range(1, 5)]
+    other.finish_deliveries([delivery.content for delivery in again], True)
+    layer.finish_deliveries([taken[0].content], True)
+    assert layer.receive_batch(["orders.new"], 10, 0.1) == []
+
+
+def test_handed_back_message_is_taken_in_parts(make_layer: Make) -> None:
+    """Each take gets as many as it asked for, those of before first, and none twice."""
+    layer = make_layer(redelivery_after=0.5)
+    layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(6)])
+    layer.hand_back(layer.receive_batch(["orders.new"], 4))
+    found = []
+    while batch := layer.receive_batch(["orders.new"], 3, 0.1):
+        found += [delivery.content["n"] for delivery in batch]
+    assert found == [0, 1, 2, 3, 4, 5]
+
+
+def test_handed_back_message_of_which_nobody_heard_comes_late(make_layer: Make, redis_server: RedisServer) -> None:
+    """Its worker was killed in between: then it is one of the dead, and is delivered once."""
+    layer = make_layer(redelivery_after=0.2)
+    layer.send("orders.new", {"n": 1})
+    layer.hand_back(layer.receive_batch(["orders.new"]))
+    with redis_server.client() as client:
+        client.delete("asgi::returned:orders.new", "asgi:orders.new")
+    (again,) = layer.receive_batch(["orders.new"], 10, 5)
+    assert again.content == {"n": 1, "__deliveries__": 2}
+
+
+def test_handed_back_message_is_no_longer_renewed_or_finished(make_layer: Make, redis_server: RedisServer) -> None:
+    """Whoever handed it back has no say in it any more."""
+    layer = make_layer()
+    layer.send("orders.new", {"n": 1})
+    taken = layer.receive_batch(["orders.new"])
+    layer.hand_back(taken)
+    layer.finish_deliveries([taken[0].content], True)
+    layer.push(wait=True)
+    with redis_server.client() as client:
+        assert client.xlen("asgi::stream:orders.new") == 1
+
+
+def test_messages_from_before_are_not_taken_for_tickets(make_layer: Make) -> None:
+    """A channel that was delivered at most once until now still holds messages of that time."""
+    make_layer(delivery={}).send("orders.new", {"n": 0})
+    layer = make_layer()
+    layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(1, 4)])
+    found = set()
+    while batch := layer.receive_batch(["orders.new"], 10, 0.1):
+        found |= {delivery.content["n"] for delivery in batch}
+    assert found == {0, 1, 2, 3}
+
+
 # Dead letters
 
 
@@ -252,6 +314,62 @@ def test_message_that_never_succeeds_becomes_a_dead_letter(make_layer: Make) -> 
     assert layer.replay_dead_letters("orders.new") == 1
     assert layer.dead_letters("orders.new") == []
     assert layer.receive_batch(["orders.new"], 1, 5)[0].content == {"n": 1, "__deliveries__": 1}
+
+
+@pytest.fixture
+def letters(make_layer: Make) -> RedisChannelLayer:
+    """A layer with three dead letters on ``orders.new``, numbered from 0."""
+    layer = make_layer(redelivery_after=0.05, max_deliveries=1)
+    layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(3)])
+    layer.finish_deliveries([delivery.content for delivery in layer.receive_batch(["orders.new"], 3, 5)], False)
+    while len(layer.dead_letters("orders.new")) < 3:
+        assert layer.receive_batch(["orders.new"], 3, 0.1) == []
+    return layer
+
+
+def numbers(layer: RedisChannelLayer) -> list[int]:
+    """Return which dead letters there are."""
+    return [letter.content["n"] for letter in layer.dead_letters("orders.new")]
+
+
+def test_dead_letters_are_found_by_channel(letters: RedisChannelLayer) -> None:
+    """Those who look after them need not know where to look."""
+    assert letters.dead_letter_channels() == {"orders.new": 3}
+    assert letters.dead_letters("orders.old") == []
+
+
+def test_dead_letters_are_chosen_by_id_or_number(letters: RedisChannelLayer) -> None:
+    """The oldest, or those that are named."""
+    _, second, third = letters.dead_letters("orders.new")
+    assert [letter.content["n"] for letter in letters.dead_letters("orders.new", 2)] == [0, 1]
+    assert letters.dead_letters("orders.new", ids=[third.id, "1-0", second.id]) == [third, second]
+    assert letters.dead_letters("orders.new", ids=[]) == []
+
+
+def test_one_dead_letter_is_replayed(letters: RedisChannelLayer) -> None:
+    """The others stay."""
+    second = letters.dead_letters("orders.new")[1]
+    assert letters.replay_dead_letters("orders.new", ids=[second.id]) == 1
+    assert numbers(letters) == [0, 2]
+    assert letters.receive_batch(["orders.new"], 5, 5)[0].content == {"n": 1, "__deliveries__": 1}
+
+
+def test_dead_letters_are_deleted(letters: RedisChannelLayer) -> None:
+    """One, or all."""
+    first = letters.dead_letters("orders.new")[0]
+    assert letters.delete_dead_letters("orders.new", [first.id, "1-0"]) == 1
+    assert letters.delete_dead_letters("orders.new", []) == 0
+    assert numbers(letters) == [1, 2]
+    assert letters.delete_dead_letters("orders.new") == 2
+    assert letters.dead_letter_channels() == {}
+
+
+@pytest.mark.parametrize("ids", [["x"], ["5"], [5], "5-0"])
+def test_id_that_is_none_is_refused(letters: RedisChannelLayer, ids: Any) -> None:
+    """The error says what ids look like, or that they come as a list."""
+    for method in (letters.dead_letters, letters.replay_dead_letters, letters.delete_dead_letters):
+        with pytest.raises(ValueError, match=r"they look like|as a list"):
+            method("orders.new", ids=ids)
 
 
 # Workers

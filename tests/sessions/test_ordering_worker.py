@@ -39,18 +39,19 @@ def site(redis_url, ran, db, settings):
 
 
 def work(site, *messages):
-    """Send messages in one batch and let a worker run until as many have run as were sent."""
+    """Send messages in one batch and let a worker run until it has begun as many as there are."""
     batch = [
         Outgoing(channel, {"reply_channel": f"{QUEUE}{socket}", "path": "/", "order": order, "text": text})
         for socket, order, text, channel in (entry if len(entry) == 4 else (*entry, RECEIVE) for entry in messages)
     ]
     site.send_batch(batch)
+    waiting = sum(site.channel_statistics(name)["messages_pending"] for name in (RECEIVE, "websocket.disconnect"))
     ran = []
     worker = Worker(site, signal_handlers=False)
 
     def note(channel, message):
         ran.append(message)
-        worker.termed = len(ran) >= len(messages)
+        worker.termed = len(ran) >= waiting
 
     worker.callback = note
     # It may take several messages at once from the start.
@@ -82,6 +83,26 @@ def test_early_frame_in_hand_runs_after_the_one_before(site, ran):
     work(site, ("b", 2, "x"), ("a", 2, "x"))
     work(site, ("a", 4, "x"))
     assert [order for socket, order in ran if socket == "a"] == [2, 3, 4]
+
+
+def test_turns_in_hand_are_used_at_a_stop(site, ran):
+    """Others would wait in vain for what this worker has; what needs no turn is handed back."""
+
+    def outgoing(socket, order, text):
+        return Outgoing(RECEIVE, {"reply_channel": f"{QUEUE}{socket}", "path": "/", "order": order, "text": text})
+
+    def stop_at_second(channel, message):
+        if message["order"] == 1 and not ran:  # From the second batch on, all turns in hand are asked for at once.
+            site.send_batch([outgoing("a", 2, "x"), outgoing("b", 1, "x"), outgoing("c", 9, "hurry")])
+        else:
+            worker.termed = True
+
+    worker = Worker(site, callback=stop_at_second, signal_handlers=False)
+    worker._average = 0.0001
+    site.send_batch([outgoing("a", 1, "x")])
+    worker.run()
+    assert ran == [("a", 1), ("a", 2), ("b", 1)]
+    assert [delivery.content["order"] for delivery in site.receive_batch([RECEIVE], 10)] == [9]
 
 
 def test_unordered_frame_is_not_put_off(site, ran):

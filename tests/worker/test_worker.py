@@ -7,10 +7,12 @@ import pytest
 
 from channels import Channel, route
 from channels.exceptions import LayerUnavailable
+from channels.layers.base import BaseChannelLayer
 from channels.layers.inmemory import ChannelLayer
 from channels.registry import ChannelLayerWrapper
 from channels.signals import worker_ready
 from channels.worker import BATCH_LIMIT, Worker, WorkerGroup
+from tests.support.processes import wait_for
 
 
 def make_layer(*routes, layer=None):
@@ -165,6 +167,69 @@ def test_stop_while_busy_finishes_the_consumer_and_its_sends(run):
     while worker.in_job:
         time.sleep(0.001)
     assert layer.receive(["c"])[1] == {"n": 2}
+
+
+class Gate:
+    """A consumer whose first message waits until it is let through, and takes its time as short."""
+
+    def __init__(self):
+        self.got, self.entered, self.release = [], threading.Event(), threading.Event()
+
+    def __call__(self, message):
+        """Keep the message's number; wait at number 0."""
+        self.got.append(message["n"])
+        if message["n"] == 0:
+            self.entered.set()
+            assert self.release.wait(30)
+
+
+def start_with_batch(run, layer, gate, count=5):
+    """Start a worker that takes ``count`` messages at once and runs the first, which waits at the gate."""
+    for n in range(count):
+        layer.send("c", {"n": n})
+    worker = Worker(layer, signal_handlers=False)
+    worker._average = 1e-6
+    run(worker)
+    assert gate.entered.wait(10)
+    return worker
+
+
+def test_stop_hands_back_what_was_not_begun(run):
+    """First on its channel and in order, for other workers."""
+    gate = Gate()
+    layer = make_layer(route("c", gate))
+    worker = start_with_batch(run, layer, gate)
+    layer.send("c", {"n": 5})
+    worker.termed = True
+    gate.release.set()
+    wait_for(lambda: layer.channel_statistics("c")["messages_pending"] == 5, "they were handed back")
+    found = [layer.receive(["c"])[1]["n"] for _ in range(5)]
+    assert (gate.got, found) == ([0], [1, 2, 3, 4, 5])
+
+
+def test_what_was_taken_does_not_wait_for_a_slow_consumer(run):
+    """Another worker gets it while the consumer still runs."""
+    gate = Gate()
+    layer = make_layer(route("c", gate))
+    start_with_batch(run, layer, gate)
+    found = [layer.receive(["c"], block=True)[1]["n"] for _ in range(4)]
+    gate.release.set()
+    assert (gate.got, found) == ([0], [1, 2, 3, 4])
+
+
+def test_layer_that_takes_nothing_back_has_its_messages_run(run):
+    """Nothing is lost at a stop."""
+
+    class Keeps(ChannelLayer):
+        hand_back = BaseChannelLayer.hand_back
+
+    gate = Gate()
+    layer = make_layer(route("c", gate), layer=Keeps(capacity=1000))
+    worker = start_with_batch(run, layer, gate)
+    worker.termed = True
+    gate.release.set()
+    wait_for(lambda: len(gate.got) == 5, "all were run")
+    assert gate.got == [0, 1, 2, 3, 4]
 
 
 def test_ready_signals_name_each_worker():

@@ -23,6 +23,7 @@ from channels.layers.base import (
     BaseChannelLayer,
     Delivery,
     Outgoing,
+    by_queue,
 )
 from channels.layers.ipc.bells import Bell
 from channels.layers.ipc.inspection import LedgerInspection
@@ -136,6 +137,19 @@ class IPCChannelLayer(BaseChannelLayer):
         # Under load a message is always there; without this pause a receive loop would never let others run.
         await asyncio.sleep(0)
         return await self._runner.arun(self._receive(channels, limit, timeout))
+
+    def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        queues = {
+            queue: [Taken(channels, via_group, encoding.encode(content)) for channels, content, via_group in part]
+            for queue, part in by_queue(deliveries).items()
+        }
+
+        def put_back(ledger: Ledger) -> None:
+            for queue, part in queues.items():
+                ledger.put_back(queue, part)
+
+        self._runner.change(put_back)
+        return []
 
     def _receive(
         self, channels: Sequence[str], limit: int, timeout: float, split: bool = False

@@ -4,6 +4,7 @@ Times are readings of the layer's clock, in seconds since the epoch, given by th
 waits or logs: what the caller has to do once a transaction is over is left in ``expired`` and ``woken``.
 """
 
+import itertools
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -103,8 +104,8 @@ class Ledger:
         self._sweep_if_due()
         if self._pending(queue) >= capacity:
             self.purge(queue)
-        names = ",".join(receivers)
-        size = len(body) + len(names) + ROW_BYTES
+        message = Taken(tuple(receivers), via_group, body)
+        size = _size(message)
         fit = Fit.YES
         if self._pending(queue) >= capacity:
             fit = Fit.QUEUE_FULL
@@ -113,24 +114,39 @@ class Ledger:
             if self._total("messages_size") + size > self._limits.message_memory:
                 fit = Fit.MEMORY_FULL
         added = int(fit is Fit.YES)
+        self._tally(queue, added, added, 1 - added)
+        self._count("sent" if added else "refused", 1)
+        if added:
+            self._insert(None, queue, self.now + self._limits.expiry, message)
+        return fit
+
+    def _insert(self, number: int | None, queue: str, expires: float, message: Taken) -> None:
+        size, names = _size(message), ",".join(message.receivers)
+        values = (number, queue, expires, size, int(message.via_group), names, message.body)
+        self.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        self._count("messages_size", size)
+        self.wake(queue)
+
+    def put_back(self, queue: str, messages: Sequence[Taken]) -> None:
+        """Put what was taken of ``queue`` before what it holds, whatever the limits: it had room before."""
+        self.purge(queue)
+        head = self._first(queue, 1)
+        expires = head[0][3] if head else self.now + self._limits.expiry
+        ((lowest,),) = self.execute("SELECT MIN(0, COALESCE(MIN(id), 0)) FROM messages")
+        for number, message in enumerate(messages, start=lowest - len(messages)):
+            self._insert(number, queue, expires, message)
+        self._tally(queue, len(messages), 0, 0)
+
+    def _tally(self, queue: str, pending: int, sent: int, refused: int) -> None:
         self.execute(
             "INSERT INTO queues VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET pending = pending + "
             "excluded.pending, sent = sent + excluded.sent, refused = refused + excluded.refused, used = excluded.used",
-            (queue, added, added, 1 - added, self.now),
+            (queue, pending, sent, refused, self.now),
         )
-        self._count("sent" if added else "refused", 1)
-        if added:
-            self._count("messages_size", size)
-            self.execute(
-                "INSERT INTO messages (queue, expires, size, via_group, receivers, body) VALUES (?, ?, ?, ?, ?, ?)",
-                (queue, self.now + self._limits.expiry, size, int(via_group), names, body),
-            )
-            self.wake(queue)
-        return fit
 
     def _pending(self, queue: str) -> int:
         row = self.execute("SELECT pending FROM queues WHERE name = ?", (queue,)).fetchone()
-        return 0 if row is None else int(row[0])
+        return int(row[0]) if row else 0
 
     def take(self, queues: Sequence[str], limit: int, split: bool) -> list[Taken]:
         """Return up to ``limit`` messages of one of ``queues`` chosen at random, so that none starves.
@@ -169,22 +185,14 @@ class Ledger:
 
     def purge(self, queue: str) -> None:
         """Drop the expired messages at the head of ``queue``, and end the memberships of the channels they were for."""
-        while True:
-            rows = self.execute(
-                "SELECT id, size, receivers, expires FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
-                (queue, 1),
-            ).fetchall()
-            if not rows or rows[0][3] > self.now:
-                return
-            rows = self.execute(
-                "SELECT id, size, receivers, expires FROM messages WHERE queue = ? ORDER BY id LIMIT ?",
-                (queue, FIRST_LOOK),
-            ).fetchall()
-            late = 0
-            while late < len(rows) and rows[late][3] <= self.now:
-                late += 1
-            self.drop(queue, [row[:2] for row in rows[:late]])
-            self._forget([channel for row in rows[:late] for channel in row[2].split(",")])
+        while (first := self._first(queue, 1)) and first[0][3] <= self.now:
+            late = list(itertools.takewhile(lambda row: row[3] <= self.now, self._first(queue, FIRST_LOOK)))
+            self.drop(queue, [row[:2] for row in late])
+            self._forget([channel for row in late for channel in row[2].split(",")])
+
+    def _first(self, queue: str, limit: int) -> list[tuple[int, int, str, float]]:
+        query = "SELECT id, size, receivers, expires FROM messages WHERE queue = ? ORDER BY id LIMIT ?"
+        return self.execute(query, (queue, limit)).fetchall()
 
     def _forget(self, channels: Sequence[str]) -> None:
         """Note that messages for ``channels`` expired; nobody reads these channels, so their memberships end."""
@@ -279,12 +287,11 @@ class Ledger:
         """Return what ``queue`` took, refused and holds; ages are in seconds."""
         self.purge(queue)
         row = self.execute("SELECT sent, refused, pending FROM queues WHERE name = ?", (queue,)).fetchone()
-        head = self.execute("SELECT expires FROM messages WHERE queue = ? ORDER BY id LIMIT 1", (queue,)).fetchone()
-        age = 0 if head is None else self.now - (head[0] - self._limits.expiry)
-        return dict(
-            zip(
-                ("messages_count", "channel_full_count", "messages_pending", "messages_max_age"),
-                (*(row or (0, 0, 0)), max(age, 0)),
-                strict=True,
-            )
-        )
+        head = self._first(queue, 1)
+        age = self.now - (head[0][3] - self._limits.expiry) if head else 0
+        names = ("messages_count", "channel_full_count", "messages_pending", "messages_max_age")
+        return dict(zip(names, (*(row or (0, 0, 0)), max(age, 0)), strict=True))
+
+
+def _size(message: Taken) -> int:
+    return len(message.body) + len(",".join(message.receivers)) + ROW_BYTES

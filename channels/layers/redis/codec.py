@@ -25,6 +25,8 @@ TICKET_CONTENT: Content = {}
 _HEADER = struct.Struct(">BBQI")
 _LENGTH = struct.Struct(">I")
 
+TICKET_ENTRY = bytes((VERSION, TICKET)) + b"\x7f" * 8 + _LENGTH.pack(0)
+
 
 class Entry(NamedTuple):
     """One entry of a queue: what follows the queue's name in each channel, and the encoded content."""

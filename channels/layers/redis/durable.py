@@ -6,18 +6,18 @@ and is handed out again. Keys are told at the heads of ``lua/send.lua`` and ``lu
 """
 
 import fnmatch
+import itertools
 import logging
 import random
 import re
-import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from channels import counters
-from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
+from channels.layers.redis.inhand import InHand, Receipt
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.sending import Plan
 from channels.layers.twins import DELIVERIES
@@ -45,14 +45,6 @@ class DeadLetter(NamedTuple):
     deliveries: int
 
 
-class Receipt(NamedTuple):
-    """Where a message in hand is kept."""
-
-    shard: int
-    stream: str
-    id: bytes
-
-
 def compile_delivery(delivery: Mapping[str, str] | None) -> list[re.Pattern[str]]:
     """Return what the names of channels match that are delivered at least once.
 
@@ -71,75 +63,6 @@ def compile_delivery(delivery: Mapping[str, str] | None) -> list[re.Pattern[str]
 def has_ticket(deliveries: Sequence[Delivery]) -> bool:
     """Return whether ``deliveries`` only say that there are messages in a stream. All are of one kind."""
     return bool(deliveries) and deliveries[0].content is codec.TICKET_CONTENT
-
-
-class InHand:
-    """What one process has been handed out and has not finished; a thread renews it. Safe for threads.
-
-    Args:
-        renew: Renews what the receipts stand for; may raise ``LayerUnavailable``.
-        interval: Seconds between two renewals.
-    """
-
-    def __init__(self, renew: Callable[[Sequence[Receipt]], None], interval: float) -> None:
-        self._renew = renew
-        self._interval = interval
-        self._lock = threading.Lock()
-        # By identity: consumers are given the content itself, and two messages may be equal.
-        self._receipts: dict[int, tuple[Content, Receipt]] = {}
-        self._thread: threading.Thread | None = None
-        self._closed = threading.Event()
-
-    def add(self, content: Content, receipt: Receipt) -> None:
-        """Renew the message with this content from now on."""
-        with self._lock:
-            self._receipts[id(content)] = (content, receipt)
-            if self._thread is None:
-                self._closed.clear()
-                self._thread = threading.Thread(target=self._run, name="channels-renewal", daemon=True)
-                self._thread.start()
-
-    def __contains__(self, content: Content) -> bool:
-        return id(content) in self._receipts
-
-    def pop(self, content: Content) -> Receipt | None:
-        """Renew it no more; return its receipt if it was in hand."""
-        with self._lock:
-            _, receipt = self._receipts.pop(id(content), (None, None))
-            return receipt
-
-    def pop_all(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
-        """``pop`` for each of ``deliveries`` that is in hand."""
-        if not self._receipts:
-            return []
-        receipts = [self.pop(delivery.content) for delivery in deliveries]
-        return [receipt for receipt in receipts if receipt is not None]
-
-    def clear(self) -> None:
-        """Renew nothing of what is in hand now."""
-        with self._lock:
-            self._receipts.clear()
-
-    def _run(self) -> None:
-        while not self._closed.wait(self._interval):
-            with self._lock:
-                receipts = [receipt for _, receipt in self._receipts.values()]
-                if not receipts:
-                    self._thread = None
-                    return
-            try:
-                self._renew(receipts)
-            except LayerUnavailable as error:
-                logger.warning("Could not renew %d messages in hand: %s", len(receipts), error)
-
-    def close(self) -> None:
-        """Renew nothing any more; what is in hand is handed out again, to whoever comes."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-            self._receipts.clear()
-            self._closed.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
 
 
 class Durable:
@@ -203,9 +126,9 @@ class Durable:
         self, queue: str, limit: int, in_hand: InHand, look: bool = False, tickets: int = 0
     ) -> Plan[list[Delivery]]:
         """Return up to ``limit`` messages of ``queue``; with ``look`` those of the dead before new ones."""
-        shard, stream, dead = self._place(queue)
+        shard = self._ring.shard_of(queue)
         arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS, tickets)
-        keys = (stream, dead, self._prefix + queue)
+        keys = (self._stream(queue), self.dead_key(queue), self._prefix + queue, self._returned(queue))
         replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, keys, arguments)]}
         buried, *messages = replies[shard][0]
         if len(messages) == limit:
@@ -218,12 +141,12 @@ class Durable:
                 "%d messages on %s were handed out %d times and never finished; they are dead letters now.",
                 *(buried, queue, self._max_deliveries),
             )
-        if look and len(messages) == limit and messages[0][2] > 1:
+        if look and len(messages) == limit and any(count > 1 for _, _, count in messages):
             # There may be more. Other channels get their turn before these do.
             self._next_look[queue] = time.monotonic() + LOOK_AGAIN_SECONDS
         deliveries = []
         for number, entry, count in messages:
-            receipt = Receipt(shard, stream, number)
+            receipt = Receipt(shard, queue, number)
             try:
                 flags, _, _, payload = codec.read_entry(entry)
                 content = self._codec.decode(flags, payload)
@@ -240,7 +163,8 @@ class Durable:
     def finish(self, receipts: Sequence[Receipt]) -> Plan[None]:
         """Remove messages whose consumers have done their work."""
         step: dict[int, list[bytes]] = {}
-        for (shard, stream), numbers in _by_stream(receipts).items():
+        for (shard, queue), numbers in _by_queue(receipts).items():
+            stream = self._stream(queue)
             commands = scripts.command(b"XACK", stream, GROUP, *numbers), scripts.command(b"XDEL", stream, *numbers)
             step.setdefault(shard, []).extend(commands)
         if step:
@@ -249,39 +173,71 @@ class Durable:
     def renew(self, receipts: Sequence[Receipt]) -> Plan[None]:
         """Say that these are in hand still."""
         step: dict[int, list[bytes]] = {}
-        for (shard, stream), numbers in _by_stream(receipts).items():
-            words: list[Any] = [b"XCLAIM", stream, GROUP, b"workers", 0, *numbers, b"JUSTID"]
+        for (shard, queue), numbers in _by_queue(receipts).items():
+            words: list[Any] = [b"XCLAIM", self._stream(queue), GROUP, b"workers", 0, *numbers, b"JUSTID"]
             step.setdefault(shard, []).append(scripts.command(*words))
         if step:
             yield step
 
     def pending(self, queue: str) -> Plan[int]:
         """Return how many messages of ``queue`` are kept: waiting or in hand."""
-        shard, stream, _ = self._place(queue)
-        replies = yield {shard: [scripts.command(b"XLEN", stream)]}
+        shard = self._ring.shard_of(queue)
+        replies = yield {shard: [scripts.command(b"XLEN", self._stream(queue))]}
         return int(replies[shard][0])
 
-    def dead_letters(self, queue: str, limit: int) -> Plan[list[DeadLetter]]:
-        """Return the oldest dead letters of ``queue``."""
-        shard, _, dead = self._place(queue)
-        replies = yield {shard: [scripts.command(b"XRANGE", dead, b"-", b"+", b"COUNT", limit)]}
+    def hand_back(self, receipts: Sequence[Receipt]) -> Plan[None]:
+        """Let messages that were handed out be handed out again at once, before others, in this order."""
+        step: dict[int, list[bytes]] = {}
+        for (shard, queue), numbers in _by_queue(receipts).items():
+            # The tickets last: who is woken by them finds the messages.
+            keys = ((self._returned(queue), numbers[::-1]), (self._prefix + queue, [codec.TICKET_ENTRY] * len(numbers)))
+            for key, entries in keys:
+                commands = scripts.command(b"LPUSH", key, *entries), scripts.command(b"PEXPIRE", key, DEAD_MS)
+                step.setdefault(shard, []).extend(commands)
+        if step:
+            yield step
+
+    def dead_letters(self, queue: str, limit: int, ids: Sequence[str] | None) -> Plan[list[DeadLetter]]:
+        """Return the oldest dead letters of ``queue``, or those with these ids."""
+        shard, dead = self._ring.shard_of(queue), self.dead_key(queue)
+        commands = [scripts.command(b"XRANGE", dead, b"-", b"+", b"COUNT", limit)]
+        if ids is not None:
+            commands = [scripts.command(b"XRANGE", dead, number, number) for number in ids]
+        replies = (yield {shard: commands})[shard] if commands else []
         letters = []
-        for number, (_, raw, _, deliveries) in replies[shard][0]:
+        for number, (_, raw, _, deliveries) in itertools.chain(*replies):
             entry = codec.read_entry(raw)
             letters.append(DeadLetter(number.decode(), self._codec.decode(entry.flags, entry.payload), int(deliveries)))
         return letters
 
-    def bury_no_more(self, queue: str, number: str) -> Plan[None]:
-        """Remove a dead letter."""
-        shard, _, dead = self._place(queue)
-        yield {shard: [scripts.command(b"XDEL", dead, number)]}
+    def delete_dead_letters(self, queue: str, ids: Sequence[str] | None) -> Plan[int]:
+        """Remove dead letters, all of them if ``ids`` is None; return how many."""
+        shard, dead = self._ring.shard_of(queue), self.dead_key(queue)
+        if ids is None:
+            replies = yield {shard: [scripts.command(b"XTRIM", dead, b"MAXLEN", 0)]}
+        elif ids:
+            replies = yield {shard: [scripts.command(b"XDEL", dead, *ids)]}
+        else:
+            return 0
+        return int(replies[shard][0])
 
-    def _place(self, queue: str) -> tuple[int, str, str]:
-        return self._ring.shard_of(queue), f"{self._prefix}:stream:{queue}", f"{self._prefix}:dead:{queue}"
+    def keeps(self, channel: str) -> bool:
+        """Return whether messages of ``channel`` are delivered at least once."""
+        return self._ring.is_durable(channel)
+
+    def dead_key(self, queue: str) -> str:
+        """Return the key of the dead letters of ``queue``."""
+        return f"{self._prefix}:dead:{queue}"
+
+    def _stream(self, queue: str) -> str:
+        return f"{self._prefix}:stream:{queue}"
+
+    def _returned(self, queue: str) -> str:
+        return f"{self._prefix}:returned:{queue}"
 
 
-def _by_stream(receipts: Sequence[Receipt]) -> dict[tuple[int, str], list[bytes]]:
+def _by_queue(receipts: Sequence[Receipt]) -> dict[tuple[int, str], list[bytes]]:
     numbers: dict[tuple[int, str], list[bytes]] = {}
-    for shard, stream, number in receipts:
-        numbers.setdefault((shard, stream), []).append(number)
+    for shard, queue, number in receipts:
+        numbers.setdefault((shard, queue), []).append(number)
     return numbers

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import redis
 
-from channels import counters, names
+from channels import names
 from channels.exceptions import LayerUnavailable
 from channels.formats import copy_content
 from channels.layers.base import (
@@ -29,7 +29,7 @@ from channels.layers.base import (
 from channels.layers.inspection import Inspection
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
-from channels.layers.redis.durable import DeadLetter, Durable, compile_delivery
+from channels.layers.redis.durable import Durable, compile_delivery
 from channels.layers.redis.encryption import EncryptedCodec
 from channels.layers.redis.inspection import RedisInspection
 from channels.layers.redis.loops import LoopLinks, Outcomes
@@ -40,6 +40,7 @@ from channels.layers.redis.sending import Item, Plan, Sender, prepare_all
 from channels.layers.redis.shards import BLOCK_SECONDS, Shard, make_shards
 from channels.layers.redis.statistics import read_statistics
 from channels.layers.redis.turns import RedisTurns
+from channels.layers.redis.unfinished import UnfinishedMethods
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.layers")
@@ -47,7 +48,7 @@ logger = logging.getLogger("django.channels.layers")
 T = TypeVar("T")
 
 
-class RedisChannelLayer(BaseChannelLayer):
+class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
     """Carries messages over one or several Redis servers, 6.2 or later.
 
     May be shared by threads, event loops and forked processes: each gets connections of its own. On several
@@ -263,39 +264,6 @@ class RedisChannelLayer(BaseChannelLayer):
             self._mine.spare.put([Delivery(channels[1:], copy_content(content), via_group)], first=True)
         return channels[0], content
 
-    # Delivery at least once
-
-    def is_in_hand(self, content: Content) -> bool:
-        """Return whether ``content`` is a message that this process was given to finish."""
-        return content in self._mine.in_hand
-
-    def finish_deliveries(self, contents: Sequence[Content], succeeded: bool) -> None:
-        """Say that the work on messages with ``__deliveries__`` is over: done for good, or to be done again later.
-
-        Args:
-            contents: The very contents that ``receive_batch`` returned; any others are ignored.
-            succeeded: Remove the messages; else they are delivered again after ``redelivery_after`` seconds.
-        """
-        receipts = [receipt for content in contents if (receipt := self._mine.in_hand.pop(content)) is not None]
-        if receipts and succeeded:
-            self._post(self._durable.finish(receipts), _report_unfinished)
-
-    def dead_letters(self, channel: str, limit: int = 100) -> list[DeadLetter]:
-        """Return the oldest messages of ``channel`` that were delivered ``max_deliveries`` times and never finished."""
-        return self._run(self._durable.dead_letters(names.require_channel_name(channel), limit))
-
-    def replay_dead_letters(self, channel: str, limit: int = 100) -> int:
-        """Send the oldest dead letters of ``channel`` again; return how many.
-
-        Raises:
-            ChannelFull: There is no room for more; those sent so far are no dead letters any more.
-        """
-        letters = self.dead_letters(channel, limit)
-        for letter in letters:
-            self.send(channel, letter.content)
-            self._run(self._durable.bury_no_more(channel, letter.id))
-        return len(letters)
-
     # Groups
 
     def group_add(self, group: str, channel: str) -> None:
@@ -392,9 +360,3 @@ def _merge(prepared: Sequence[Item | Exception], outcomes: Outcomes) -> Outcomes
     """Return ``outcomes`` of the items, with the errors that kept the others from being sent in between."""
     rest = iter(outcomes)
     return [one if isinstance(one, Exception) else next(rest) for one in prepared]
-
-
-def _report_unfinished(result: object) -> None:
-    if isinstance(result, Exception):
-        counters.add("message.repeated.unfinished")
-        logger.warning("A message was done with, but will be delivered again: %s", result)

@@ -174,6 +174,10 @@ class RedisLocalChannelLayer(RedisChannelLayer):
             if taken or wait <= 0:
                 return taken
 
+    def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        self.local.hand_back([delivery for delivery in deliveries if is_local(delivery.channels[0])])
+        return super().hand_back([delivery for delivery in deliveries if not is_local(delivery.channels[0])])
+
     # Groups
 
     def _normal_key(self, group: str) -> str:

@@ -4,7 +4,8 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from channels.layers.redis.durable import Durable, InHand
+from channels.layers.redis.durable import Durable
+from channels.layers.redis.inhand import InHand
 from channels.layers.redis.links import Links
 from channels.layers.redis.loops import LoopLinks
 from channels.layers.redis.receiving import Reader, Spare

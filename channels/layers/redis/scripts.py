@@ -30,6 +30,7 @@ GROUP_ADD = _read("group_add")
 GROUP_CHANNELS = _read("group_channels")
 COUNT = _read("count")
 DURABLE_TAKE = _read("durable_take")
+HAND_BACK = _read("hand_back")
 
 TURN_TAKE = _read("turn_take")
 TURN_END = _read("turn_end")
@@ -57,6 +58,7 @@ LOAD_ALL = [
         GROUP_CHANNELS,
         COUNT,
         DURABLE_TAKE,
+        HAND_BACK,
         TURN_TAKE,
         TURN_END,
         TURN_RENEW,

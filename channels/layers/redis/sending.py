@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from channels import counters, names
-from channels.layers.base import BaseChannelLayer, Outgoing
+from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.statistics import Tallies
@@ -208,6 +208,20 @@ class Sender:
             for queue, local_parts in receivers.items()
             for first in range(0, len(local_parts), RECEIVERS_PER_ENTRY)
         ]
+
+    def hand_back(self, deliveries: Sequence[Delivery]) -> Plan[None]:
+        """Put what was taken, and not worked on, first on its queues again."""
+        step: Step = {}
+        for queue, part in by_queue(deliveries).items():
+            arguments: list[scripts.Argument] = [self._common[1]]
+            for channels, content, via_group in part:
+                receivers = [channel[len(queue) :] for channel in channels]
+                rest = codec.make_rest(receivers, self._codec.encode(content))
+                arguments += (self._heads[False, via_group], rest)
+            call = scripts.call(scripts.HAND_BACK, (self._prefix + queue,), arguments)
+            step.setdefault(self.shard_of(queue), []).append(call)
+        if step:
+            yield step
 
     def members_call(self, group: str) -> bytes:
         """Return the command that reads the members of ``group``."""

@@ -2,10 +2,11 @@
 
 # ruff: noqa: PT009 (unittest's own assertions, so that any test runner can run them and say what differs)
 
+import asyncio
 from typing import Any
 
 from channels.layers.base import Outgoing
-from channels.test.conformance.base import CONTENT, LayerTests
+from channels.test.conformance.base import CONTENT, PATIENCE_SECONDS, LayerTests
 
 
 class BatchTests(LayerTests):
@@ -27,6 +28,66 @@ class BatchTests(LayerTests):
             layer.send(channel, {})
         batch = layer.receive_batch(["test.a", "test.b"], limit=10)
         self.assertEqual(len({delivery.channels for delivery in batch}), 1)
+
+    def test_handed_back_messages_come_first(self) -> None:
+        """In their order, before what waits; or the layer says that it does not take them back."""
+        layer = self.new_layer(capacity=10)
+        for number in range(5):
+            layer.send("test.single?reader", {"n": number})
+        first, *others = layer.receive_batch(["test.single?reader"], limit=3)
+        kept = layer.hand_back(others)
+        rest = [d.content["n"] for d in layer.receive_batch(["test.single?reader"], limit=10)]
+        self.assertEqual((first.content["n"], len(others)), (0, 2))
+        if kept:
+            self.assertEqual((kept, rest), (others, [3, 4]))
+        else:
+            self.assertEqual(rest, [1, 2, 3, 4])
+
+    def test_handed_back_messages_keep_their_channels(self) -> None:
+        """A message to several channels of one queue is for the same ones again, and from the same group."""
+        layer = self.new_layer(capacity=10)
+        layer.group_add("group", "test.p!one")
+        layer.group_add("group", "test.p!two")
+        layer.send_group("group", CONTENT)
+        taken = layer.receive_batch(["test.p!"], limit=3)
+        again = layer.hand_back(taken) or layer.receive_batch(["test.p!"], limit=3)
+        self.assertEqual([(sorted(d.channels), *d[1:]) for d in again], [(sorted(d.channels), *d[1:]) for d in taken])
+
+    def test_handed_back_messages_fit_into_a_full_channel(self) -> None:
+        """Their place was given away meanwhile; they come all the same."""
+        layer = self.new_layer(capacity=2)
+        for number in range(2):
+            layer.send("test.single?reader", {"n": number})
+        taken = layer.receive_batch(["test.single?reader"], limit=2)
+        for number in range(2, 4):
+            layer.send("test.single?reader", {"n": number})
+        kept = layer.hand_back(taken)
+        (refused,) = layer.send_batch([Outgoing("test.single?reader", {})])
+        self.assertIsInstance(refused, layer.ChannelFull)
+        again = [*kept, *layer.receive_batch(["test.single?reader"], limit=10)]
+        self.assertEqual([d.content["n"] for d in again], [0, 1, 2, 3])
+
+    def test_handed_back_message_wakes_who_waits(self) -> None:
+        """Another receiver need not look again by itself."""
+        layer = self.new_layer()
+        layer.send("test.single?reader", CONTENT)
+        taken = layer.receive_batch(["test.single?reader"])
+
+        async def main() -> Any:
+            waiting = asyncio.ensure_future(layer.areceive_batch(["test.single?reader"], 1, PATIENCE_SECONDS))
+            await asyncio.sleep(0.05)
+            kept = await asyncio.to_thread(layer.hand_back, taken)
+            if kept:
+                waiting.cancel()
+                await asyncio.wait([waiting])
+                return kept
+            return await waiting
+
+        self.assertEqual([d.content for d in self.run_async(layer, main)], [CONTENT])
+
+    def test_hand_back_of_nothing_is_allowed(self) -> None:
+        """There is nothing to keep."""
+        self.assertEqual(self.new_layer().hand_back([]), [])
 
     def test_send_batch_says_what_became_of_each_item(self) -> None:
         """One result for each item, in order: None, or why it was not sent."""

@@ -118,6 +118,16 @@ class LayerMachine(RuleBasedStateMachine):
         """A batch is the first entries of the model."""
         self.compare_batch(queue, limit)
 
+    @rule(queue=st.sampled_from(CHANNELS).map(non_local_name), limit=st.integers(1, 4), begun=st.integers(0, 2))
+    def hand_back(self, queue: str, limit: int, begun: int) -> None:
+        """What is taken and not begun is the first again, and expires with what follows it."""
+        entries = self.queues[queue]
+        taken = self.layer.receive_batch([queue], limit)
+        expected = [entries.popleft() for _ in taken]
+        if taken[begun:] and not self.layer.hand_back(taken[begun:]):
+            until = entries[0].until if entries else self.now + EXPIRY
+            entries.extendleft(entry._replace(until=until) for entry in reversed(expected[begun:]))
+
     @rule(group=st.sampled_from(GROUPS), channel=st.sampled_from(CHANNELS))
     def group_add(self, group: str, channel: str) -> None:
         """A membership lasts for ``group_expiry`` from the last time it was asked for."""

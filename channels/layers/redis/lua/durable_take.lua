@@ -3,17 +3,34 @@
 -- KEYS     1 stream of the channel (one field, "entry": as told at the head of send.lua)
 --          2 stream of its dead letters (fields "entry", "deliveries")
 --          3 list of its tickets
+--          4 list of the ids of messages that were handed out and handed back unbegun
 -- ARGV     1 most messages to hand out   2 ms after which one that was handed out counts as lost; 0 does not look
 --          3 most deliveries of one      4 ms that dead letters live
 --          5 how many tickets the caller has taken; those of further new messages are removed here
 -- returns  how many messages became dead letters, then for each message its id, its entry, how often it was handed out
 --
--- One group, one consumer name for all: what counts is how long ago a message was handed out or renewed.
+-- What was handed back comes first. One group, one consumer name for all: what counts is how long ago a message was handed out or renewed.
 local key, group, name = KEYS[1], 'workers', 'workers'
 local limit, most = tonumber(ARGV[1]), tonumber(ARGV[3])
 local answer = {0}
 
 if redis.call('EXISTS', key) == 0 then return answer end
+
+-- What was handed back did not count as a delivery; JUSTID keeps the count that its first delivery made.
+local function claim_returned()
+    local ids = redis.call('LPOP', KEYS[4], limit)
+    for _, id in ipairs(ids or {}) do
+        local pending = redis.call('XPENDING', key, group, id, id, 1)[1]
+        local message = pending and redis.call('XRANGE', key, id, id)[1]
+        if message then
+            redis.call('XCLAIM', key, group, name, 0, id, 'JUSTID')
+            answer[#answer + 1] = {id, message[2][2], pending[4]}
+        end
+    end
+    return #answer - 1
+end
+
+local returned = claim_returned()
 
 local function claim_late(cursor)
     local reply = redis.pcall('XAUTOCLAIM', key, group, name, ARGV[2], cursor, 'COUNT', limit - #answer + 1)
@@ -22,6 +39,7 @@ local function claim_late(cursor)
         local id = message and message[1]
         local pending = id and redis.call('XPENDING', key, group, id, id, 1)[1]
         if pending then
+            redis.call('LREM', KEYS[4], 1, id)
             if pending[4] > most then
                 redis.call('XADD', KEYS[2], '*', 'entry', message[2][2], 'deliveries', pending[4] - 1)
                 redis.call('PEXPIRE', KEYS[2], ARGV[4])
@@ -36,7 +54,7 @@ local function claim_late(cursor)
     return reply[1]
 end
 
-if tonumber(ARGV[2]) > 0 then
+if tonumber(ARGV[2]) > 0 and #answer <= limit then
     local cursor = '0-0'
     repeat
         cursor = claim_late(cursor)
@@ -47,6 +65,7 @@ local function read_new()
     return redis.pcall('XREADGROUP', 'GROUP', group, name, 'COUNT', limit - #answer + 1, 'STREAMS', key, '>')
 end
 
+local fresh = 0
 if #answer <= limit then
     local reply = read_new()
     if reply and reply.err then
@@ -57,6 +76,9 @@ if #answer <= limit then
     for _, message in ipairs(messages) do
         answer[#answer + 1] = {message[1], message[2][2], 1}
     end
-    if #messages > tonumber(ARGV[5]) then redis.call('LPOP', KEYS[3], #messages - ARGV[5]) end
+    fresh = #messages
 end
+-- By value, because messages that were sent before the channel was delivered at least once may be there, too.
+local spare = returned + fresh - ARGV[5]
+if spare > 0 then redis.call('LREM', KEYS[3], spare, '\1\4' .. string.rep('\127', 8) .. '\0\0\0\0') end
 return answer

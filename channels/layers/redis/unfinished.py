@@ -1,0 +1,138 @@
+"""The layer's methods for messages that are not finished: handing back, finishing, and dead letters.
+
+A part of the layer, for its length. What is kept where is decided in ``durable``.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from channels import counters, names
+from channels.layers.base import Delivery
+from channels.layers.redis.durable import DeadLetter, Durable
+from channels.layers.redis.process import Process
+from channels.layers.redis.sending import Plan, Sender
+from channels.layers.redis.shards import FOREIGN_ERRORS, Shard
+from channels.types import Content
+
+logger = logging.getLogger("django.channels.layers")
+
+T = TypeVar("T")
+
+_LETTERS_AT_A_TIME = 100
+
+
+class UnfinishedMethods:
+    """What a Redis layer does with messages that it handed out, or gave up."""
+
+    _durable: Durable
+    _sender: Sender
+    shards: Sequence[Shard]
+
+    if TYPE_CHECKING:
+
+        @property
+        def _mine(self) -> Process: ...
+        def _run(self, plan: Plan[T]) -> T: ...
+        def _post(self, plan: Plan[T], settle: Callable[[T | Exception], None]) -> None: ...
+        def send(self, channel: str, message: Content) -> None: ...
+
+    def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Put what was taken and not worked on first on its channels again, as the contract says.
+
+        A message that is delivered at least once is handed out to the next who asks, and counts as not delivered.
+        One of those that is not in hand any more is ignored.
+        """
+        receipts = self._mine.in_hand.pop_all(deliveries)
+        if receipts:
+            self._run(self._durable.hand_back(receipts))
+        others = [delivery for delivery in deliveries if not self._durable.keeps(delivery.channels[0])]
+        if others:
+            self._run(self._sender.hand_back(others))
+        return []
+
+    def is_in_hand(self, content: Content) -> bool:
+        """Return whether ``content`` is a message that this process was given to finish."""
+        return content in self._mine.in_hand
+
+    def finish_deliveries(self, contents: Sequence[Content], succeeded: bool) -> None:
+        """Say that the work on messages with ``__deliveries__`` is over: done for good, or to be done again later.
+
+        Args:
+            contents: The very contents that ``receive_batch`` returned; any others are ignored.
+            succeeded: Remove the messages; else they are delivered again after ``redelivery_after`` seconds.
+        """
+        receipts = [receipt for content in contents if (receipt := self._mine.in_hand.pop(content)) is not None]
+        if receipts and succeeded:
+            self._post(self._durable.finish(receipts), _report_unfinished)
+
+    def dead_letter_channels(self) -> dict[str, int]:
+        """Return how many dead letters each channel has that has any. Looks through all keys of the servers."""
+        start = self._durable.dead_key("")
+        found: dict[str, int] = {}
+        for shard in self.shards:
+            client = shard.client()
+            try:
+                for key in client.scan_iter(re.sub(r"([\\*?\[\]])", r"\\\1", start) + "*", count=1000):
+                    if count := int(client.xlen(key)):
+                        found[key.decode()[len(start) :]] = count
+            except FOREIGN_ERRORS as error:
+                raise shard.unavailable(error) from error
+        return dict(sorted(found.items()))
+
+    def dead_letters(
+        self, channel: str, limit: int = _LETTERS_AT_A_TIME, ids: Iterable[str] | None = None
+    ) -> list[DeadLetter]:
+        """Return messages of ``channel`` that were delivered ``max_deliveries`` times and never finished.
+
+        Args:
+            channel: Its name.
+            limit: How many at most, the oldest first.
+            ids: Those with these ids only, whatever the limit; ids that there are not are passed over.
+
+        Raises:
+            ValueError: One of ``ids`` is not the id of a dead letter.
+        """
+        return self._run(self._durable.dead_letters(names.require_channel_name(channel), limit, _require_ids(ids)))
+
+    def replay_dead_letters(
+        self, channel: str, limit: int = _LETTERS_AT_A_TIME, ids: Iterable[str] | None = None
+    ) -> int:
+        """Send dead letters of ``channel`` again, as new messages, and return how many; arguments as before.
+
+        Raises:
+            ChannelFull: There is no room for more; those sent so far are no dead letters any more.
+            ValueError: One of ``ids`` is not the id of a dead letter.
+        """
+        letters = self.dead_letters(channel, limit, ids)
+        for letter in letters:
+            self.send(channel, letter.content)
+            self._run(self._durable.delete_dead_letters(channel, [letter.id]))
+        return len(letters)
+
+    def delete_dead_letters(self, channel: str, ids: Iterable[str] | None = None) -> int:
+        """Forget the dead letters of ``channel`` with these ``ids``, or all of them, and return how many.
+
+        Raises:
+            ValueError: One of ``ids`` is not the id of a dead letter.
+        """
+        return self._run(self._durable.delete_dead_letters(names.require_channel_name(channel), _require_ids(ids)))
+
+
+def _require_ids(ids: Iterable[str] | None) -> list[str] | None:
+    if ids is None:
+        return None
+    if isinstance(ids, str):
+        raise ValueError(f"Give the ids of dead letters as a list, not the text {ids!r}.")
+    checked = list(ids)
+    for number in checked:
+        if not isinstance(number, str) or not re.fullmatch(r"\d{1,19}-\d{1,19}", number):
+            raise ValueError(f"{number!r} is not the id of a dead letter; they look like '1700000000000-0'.")
+    return checked
+
+
+def _report_unfinished(result: object) -> None:
+    if isinstance(result, Exception):
+        counters.add("message.repeated.unfinished")
+        logger.warning("A message was done with, but will be delivered again: %s", result)
