@@ -39,7 +39,8 @@ def make_application(
     Args:
         alias: Which layer of ``CHANNEL_LAYERS``.
         action_logger: Called for each thing an operator may want to see.
-        limits: Fields of ``channels.interface.application.Limits`` that win over the settings.
+        limits: Fields of ``channels.interface.application.Limits`` that win over the settings. Unless they say
+            otherwise, SIGTERM is left to the server.
     """
     from_settings = {
         "http_timeout": conf.get("CHANNELS_HTTP_TIMEOUT"),
@@ -48,6 +49,16 @@ def make_application(
         "max_body_bytes": conf.get("CHANNELS_MAX_BODY_BYTES"),
         "subprotocols": tuple(conf.get("CHANNELS_WS_PROTOCOLS") or ()),
         "root_path": conf.get("CHANNELS_ROOT_PATH"),
+        "backlog_bytes": conf.get("CHANNELS_MAX_BACKLOG_BYTES"),
+        "backlog_seconds": conf.get("CHANNELS_BACKLOG_TIMEOUT"),
+        "max_frame_bytes": conf.get("CHANNELS_MAX_FRAME_BYTES"),
+        "frames_per_second": conf.get("CHANNELS_MAX_FRAMES_PER_SECOND"),
+        "max_sockets": conf.get("CHANNELS_MAX_SOCKETS"),
+        "max_handshakes": conf.get("CHANNELS_MAX_HANDSHAKES"),
+        "client_sockets": conf.get("CHANNELS_MAX_CLIENT_SOCKETS"),
+        "client_handshakes_per_minute": conf.get("CHANNELS_MAX_CLIENT_HANDSHAKES_PER_MINUTE"),
+        "client_requests_per_minute": conf.get("CHANNELS_MAX_CLIENT_REQUESTS_PER_MINUTE"),
+        "drain_timeout": conf.get("CHANNELS_DRAIN_TIMEOUT"),
     }
     return ChannelsApplication(
         channel_layers[alias].channel_layer, Limits(**{**from_settings, **limits}), action_logger=action_logger
@@ -62,7 +73,7 @@ def get_asgi_application(alias: str = DEFAULT_CHANNEL_LAYER) -> ChannelsApplicat
         InvalidChannelLayerError: Its entry cannot be turned into a layer.
     """
     django.setup(set_prefix=False)
-    return make_application(alias)
+    return make_application(alias, drain_seconds=conf.get("CHANNELS_DRAIN_SECONDS"))
 
 
 class LayerApplication:

@@ -78,6 +78,14 @@ class Setting:
 _LAYERS, _SESSIONS, _HANDSHAKES = "Layers", "Sessions", "Handshakes"
 _INTERFACE, _ORDERING, _WORKERS = "Limits of the interface", "Ordering", "Workers"
 
+
+def _bound(name: str, default: int | None, unit: str, meaning: str) -> Setting:
+    """Return the setting of a limit of the interface; None is no limit."""
+    return Setting(
+        f"CHANNELS_MAX_{name}", default, meaning, _INTERFACE, unit, COUNT.or_none() if default is None else COUNT
+    )
+
+
 _DECLARED = (
     Setting(
         "CHANNEL_LAYERS",
@@ -164,6 +172,41 @@ _DECLARED = (
         "Path prefix that the site is mounted at. What the server says itself comes first.",
         _INTERFACE,
         kind=TEXT,
+    ),
+    _bound("BACKLOG_BYTES", 64 * 1024 * 1024, "bytes", "Bytes that may wait for a client that reads too slowly."),
+    Setting(
+        "CHANNELS_BACKLOG_TIMEOUT",
+        120,
+        "How long a client may take nothing while something waits for it; then its connection ends. -1 means no limit.",
+        _INTERFACE,
+        "seconds",
+        SECONDS.or_endless(),
+    ),
+    _bound(
+        "FRAME_BYTES", None, "bytes", "Largest WebSocket frame of a client; then 1009. None: what the layer carries."
+    ),
+    _bound("FRAMES_PER_SECOND", None, "", "Frames that one socket may send in a second; then 1008."),
+    _bound("SOCKETS", None, "", "Open sockets of one interface process; further handshakes get 503."),
+    _bound("HANDSHAKES", None, "", "Undecided handshakes of one interface process; further ones get 503."),
+    _bound("CLIENT_SOCKETS", None, "", "Open sockets of one client in one process; further handshakes get 429."),
+    _bound("CLIENT_HANDSHAKES_PER_MINUTE", None, "", "Handshakes of one client in one process; further ones get 429."),
+    _bound("CLIENT_REQUESTS_PER_MINUTE", None, "", "Requests of one client to one process; further ones get 429."),
+    Setting(
+        "CHANNELS_DRAIN_SECONDS",
+        5,
+        "Time over which sockets are closed with 1012 when an interface process gets SIGTERM, before its server acts "
+        "on it. None leaves the signal to the server. See :doc:`/interface`.",
+        _INTERFACE,
+        "seconds",
+        SECONDS_OR_ZERO.or_none(),
+    ),
+    Setting(
+        "CHANNELS_DRAIN_TIMEOUT",
+        10,
+        "How long requests may take after that, before the server acts on the signal.",
+        _INTERFACE,
+        "seconds",
+        SECONDS_OR_ZERO,
     ),
     Setting(
         "CHANNELS_ORDERING_TIMEOUT",

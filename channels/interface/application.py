@@ -15,9 +15,13 @@ from typing import Any
 
 from channels import counters
 from channels.interface.connections import Services
+from channels.interface.door import Door
+from channels.interface.drain import Drain
+from channels.interface.effects import Effects, ToClient
 from channels.interface.farewells import Farewells
 from channels.interface.foreign import make_asynchronous
 from channels.interface.limits import Limits
+from channels.interface.pages import denial, error_page
 from channels.interface.replies import ReplyRouter
 from channels.interface.reports import tell_unwanted
 from channels.interface.requests import HttpConnection
@@ -56,6 +60,7 @@ class ChannelsApplication:
         self.limits = limits
         self.action_logger = action_logger
         self._services: dict[asyncio.AbstractEventLoop, Services] = {}
+        self._drains: dict[asyncio.AbstractEventLoop, Drain] = {}
         self._lock = threading.Lock()
         atexit.register(_at_exit, weakref.ref(self))
 
@@ -67,13 +72,32 @@ class ChannelsApplication:
         """
         kind = scope["type"]
         if kind == "http":
-            await HttpConnection(scope, send, self._shared()).run(receive)
+            await self._serve_request(scope, receive, send)
         elif kind == "websocket":
-            await WebsocketConnection(scope, send, self._shared()).run(receive)
+            await self._serve_socket(scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(receive, send)
         else:
             raise ValueError(f"Scopes of type {kind!r} are not served here; http, websocket and lifespan are.")
+
+    async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        services = self._shared()
+        refusal = services.door.request(scope)
+        if refusal is None:
+            await HttpConnection(scope, send, services).run(receive)
+        else:
+            await _tell(send, error_page(refusal.status, refusal.text))
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        services = self._shared()
+        refusal = services.door.socket(scope)
+        if refusal is None:
+            try:
+                await WebsocketConnection(scope, send, services).run(receive)
+            finally:
+                services.door.leave(scope)
+        elif (await receive())["type"] == "websocket.connect":
+            await _tell(send, denial(scope, refusal.status, refusal.text))
 
     def _shared(self) -> Services:
         loop = asyncio.get_running_loop()
@@ -87,12 +111,17 @@ class ChannelsApplication:
             limits=self.limits,
             router=ReplyRouter(self.layer, functools.partial(tell_unwanted, farewells)),
             farewells=farewells,
+            door=Door(self.limits),
             action_logger=self.action_logger,
         )
         with self._lock:
             # Servers without lifespan events never say that a loop has ended.
             self._services = {old: kept for old, kept in self._services.items() if not old.is_closed()}
             self._services[loop] = services
+        self._drains = {old: kept for old, kept in self._drains.items() if not old.is_closed()}
+        if self.limits.drain_seconds is not None:
+            self._drains[loop] = Drain(services)
+            self._drains[loop].install()
         return services
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -107,8 +136,16 @@ class ChannelsApplication:
 
     async def close(self) -> None:
         """Send what is still waiting and let go of what the running event loop holds."""
-        services = self._services.pop(asyncio.get_running_loop(), None)
+        loop = asyncio.get_running_loop()
+        drain = self._drains.pop(loop, None)
+        if drain is not None:
+            await drain.stop()
+        services = self._services.pop(loop, None)
         if services is not None:
+            # Some servers end without a word to their connections (granian).
+            for connection in services.router.connections():
+                connection.dismiss("stop")
+                connection.abandon()
             await services.farewells.stop(SHUTDOWN_SECONDS)
             await services.router.stop()
             await self.layer.aclose()
@@ -128,6 +165,12 @@ class ChannelsApplication:
             if lost:
                 counters.add("interface.dropped.disconnect", lost)
                 logger.warning("%d messages about ended connections are dropped: the process ends.", lost)
+
+
+async def _tell(send: Send, effects: Effects) -> None:
+    for effect in effects:
+        if isinstance(effect, ToClient):
+            await send(effect.event)
 
 
 def _at_exit(reference: "weakref.ref[ChannelsApplication]") -> None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from channels import counters
 from channels.backoff import Backoff
 from channels.exceptions import ChannelFull, LayerUnavailable, MalformedReply, MessageTooLarge
+from channels.interface.door import Door
 from channels.interface.effects import Effect, Effects, ToClient, ToLayer
 from channels.interface.farewells import Farewells
 from channels.interface.limits import Limits
@@ -45,6 +46,7 @@ class Services:
     limits: Limits
     router: ReplyRouter
     farewells: Farewells
+    door: Door
     action_logger: ActionLogger | None = None
     silent_until: float = 0.0
 
@@ -97,7 +99,7 @@ class Connection:
         self._services = services
         self._scope = scope
         self._loop = asyncio.get_running_loop()
-        self._outbox = Outbox(send, services.limits.backlog_bytes, self._check, self._client_gone)
+        self._outbox = Outbox(send, services.limits, self._check, self.abandon)
         self._timer = Timer(self._expired)
         self._state = bridge.state
         self._reader: asyncio.Task[None] | None = None
@@ -121,7 +123,7 @@ class Connection:
             self._services.router.close(bridge.reply_channel)
             is_abandoned = not bridge.finished
             if is_abandoned:
-                self._client_gone()
+                self.abandon()
             self._ended()
             if self._reader is not None and not self._reader.done():
                 self._reader.cancel()
@@ -145,6 +147,20 @@ class Connection:
         """Return what is to be done if nothing more will happen to this connection."""
         effects: Effects = self.bridge.client(self.gone)
         return effects
+
+    # Called by whoever looks after all connections
+
+    def dismiss(self, reason: str) -> None:
+        """Ask the client to come back, if this is a connection that would stay."""
+
+    def abandon(self) -> None:
+        """End the connection: its client or its server is gone."""
+        self._is_gone = True
+        self._apply(self.bridge.client(self.gone))
+
+    def look(self) -> None:
+        """End the connection if its client has taken nothing for too long."""
+        self._outbox.look()
 
     # Effects
 
@@ -236,14 +252,10 @@ class Connection:
             await self._carry_out(self.bridge.client(event))
         except Exception:
             logger.exception("A connection ends: its events cannot be read.")
-            self._client_gone()
+            self.abandon()
 
     async def _next_event(self, receive: Receive) -> Event:
         return await receive()
-
-    def _client_gone(self) -> None:
-        self._is_gone = True
-        self._apply(self.bridge.client(self.gone))
 
     def _set_timer(self) -> None:
         self._timer.set(self.bridge.deadline)

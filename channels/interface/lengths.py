@@ -1,7 +1,7 @@
-"""What the headers of requests and responses say about the length of their bodies."""
+"""Lengths: what headers say about bodies, and whether a frame is too long."""
 
 from channels.formats import HttpReply
-from channels.types import Scope
+from channels.types import Event, Scope
 
 _CONTENT_LENGTH = b"content-length"
 
@@ -22,3 +22,11 @@ def response_headers(scope: Scope, reply: HttpReply) -> list[tuple[bytes, bytes]
     if is_known and not any(name == _CONTENT_LENGTH for name, _ in headers):
         headers.append((_CONTENT_LENGTH, b"%d" % len(reply.content)))
     return headers
+
+
+def is_longer(frame: Event, limit: int) -> bool:
+    """Return whether the event ``frame`` holds more than ``limit`` bytes."""
+    text: str | None = frame.get("text")
+    if text is None:
+        return len(frame.get("bytes") or b"") > limit
+    return len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit)

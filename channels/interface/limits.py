@@ -6,6 +6,18 @@ from dataclasses import dataclass
 NO_LIMIT = -1
 """What to write for a duration that never ends."""
 
+_AT_LEAST_ONE = (
+    "response_window",
+    "body_part_bytes",
+    "max_frame_bytes",
+    "frames_per_second",
+    "max_sockets",
+    "max_handshakes",
+    "client_sockets",
+    "client_handshakes_per_minute",
+    "client_requests_per_minute",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -31,6 +43,20 @@ class Limits:
             worker that sends more waits until the client was given some.
         backlog_bytes: Bytes that may wait in this process for a client that reads more slowly than it is
             sent to; beyond it the connection ends.
+        backlog_seconds: Seconds that a client may take nothing while something waits for it; then the connection
+            ends. -1: no limit.
+        max_frame_bytes: Largest WebSocket frame; a socket that gets a larger one is closed with 1009. None: what
+            the layer carries.
+        frames_per_second: Frames that one socket may send in a second; it is closed with 1008 if it sends more.
+            None: no limit. So it is for all that follow:
+        max_sockets: Sockets of one process, beyond which handshakes get 503.
+        max_handshakes: Undecided handshakes of one process, beyond which more of them get 503.
+        client_sockets: Sockets that one client address may have in one process; more get 429.
+        client_handshakes_per_minute: Handshakes that one client address may begin in one process; more get 429.
+        client_requests_per_minute: HTTP requests that one client address may make in one process; more get 429.
+        drain_seconds: Seconds over which sockets are closed when the process gets SIGTERM, before the server acts
+            on it. None: the signal is left to the server.
+        drain_timeout: Seconds after that until the server acts, although requests are still being answered.
     """
 
     http_timeout: float = 120
@@ -45,14 +71,24 @@ class Limits:
     held_deliveries: int = 100
     response_window: int = 8
     backlog_bytes: int = 64 * 1024 * 1024
+    backlog_seconds: float = 120
+    max_frame_bytes: int | None = None
+    frames_per_second: int | None = None
+    max_sockets: int | None = None
+    max_handshakes: int | None = None
+    client_sockets: int | None = None
+    client_handshakes_per_minute: int | None = None
+    client_requests_per_minute: int | None = None
+    drain_seconds: float | None = None
+    drain_timeout: float = 10
 
     def __post_init__(self) -> None:
         if isinstance(self.subprotocols, str | bytes):
             raise TypeError(f"subprotocols must be a list of names, not the single value {self.subprotocols!r}.")
-        if self.response_window < 1:
-            raise ValueError(f"response_window must be at least 1, not {self.response_window}.")
-        if self.body_part_bytes < 1:
-            raise ValueError(f"body_part_bytes must be at least 1, not {self.body_part_bytes}.")
+        for name in _AT_LEAST_ONE:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}.")
 
 
 def seconds_or_none(duration: float) -> float | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from channels import counters
+from channels.interface.limits import Limits, seconds_or_none
 from channels.types import Event, Send
 
 logger = logging.getLogger("django.channels.interface")
@@ -42,15 +43,16 @@ class Outbox:
 
     Args:
         send: The ASGI-3 callable of the connection.
-        limit: Bytes that may wait here.
+        limits: Bytes that may wait here, and seconds for which nothing may be taken.
         on_idle: Called when everything given so far has been handed over, unless ``put`` did so itself.
-        on_failure: Called once if no more can be: ``send`` raised, or more than ``limit`` bytes wait.
+        on_failure: Called once if no more can be: ``send`` raised, or a limit is passed.
     """
 
-    def __init__(self, send: Send, limit: int, on_idle: Callable[[], None], on_failure: Callable[[], None]) -> None:
+    def __init__(self, send: Send, limits: Limits, on_idle: Callable[[], None], on_failure: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._send = send
-        self._limit = limit
+        self._limit = limits.backlog_bytes
+        self._patience = seconds_or_none(limits.backlog_seconds)
         self._on_idle = on_idle
         self._on_failure = on_failure
         self._events: deque[Event] = deque()
@@ -58,6 +60,9 @@ class Outbox:
         self._task: asyncio.Task[None] | None = None
         self._draining = False
         self._failed = False
+        self._handed_over = 0
+        self._seen = -1
+        self._since = 0.0
 
     @property
     def idle(self) -> bool:
@@ -81,6 +86,15 @@ class Outbox:
         if self._waiting_bytes > self._limit:
             self._fail("dropped.backlog", f"more than {self._limit} bytes wait for a client that reads too slowly")
 
+    def look(self) -> None:
+        """Give up if nothing was taken for too long; to be called now and then."""
+        now = self._loop.time()
+        if not self._draining or self._handed_over != self._seen:
+            self._seen = self._handed_over
+            self._since = now
+        elif self._patience is not None and now - self._since >= self._patience:
+            self._fail("dropped.stalled", f"its client has taken nothing for {self._patience:g} seconds")
+
     async def close(self) -> None:
         """Give up what still waits."""
         self._failed = True
@@ -100,6 +114,7 @@ class Outbox:
             while events:
                 event = events.popleft()
                 await self._send(event)
+                self._handed_over += 1
                 self._waiting_bytes -= _size(event)
         except OSError as error:
             self._fail("dropped.gone", f"the client is gone ({error!r})", logging.DEBUG)

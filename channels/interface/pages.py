@@ -10,6 +10,9 @@ from channels.types import Scope
 RETRY_AFTER_SECONDS = 1
 """How long a client is asked to wait when a queue is full: queues drain in moments or not at all."""
 
+_RETRY_AFTER = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
+_RETRIED = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
+
 _DENIAL_EXTENSION = "websocket.http.response"
 
 _PAGE = """<!DOCTYPE html>
@@ -27,8 +30,8 @@ def error_page(status: int, text: str) -> Effects:
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
     ]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
+    if status in _RETRIED:
+        headers.append(_RETRY_AFTER)
     return [
         ToClient({"type": "http.response.start", "status": status, "headers": headers}),
         ToClient({"type": "http.response.body", "body": body, "more_body": False}),
@@ -50,6 +53,8 @@ def denial(scope: Scope, status: int | None = None, reason: str = "") -> Effects
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
     ]
+    if status in _RETRIED:
+        headers.append(_RETRY_AFTER)
     return [
         ToClient({"type": "websocket.http.response.start", "status": status, "headers": headers}),
         ToClient({"type": "websocket.http.response.body", "body": body, "more_body": False}),

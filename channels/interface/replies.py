@@ -41,6 +41,15 @@ class Recipient(Protocol):
     def last_words(self) -> Effects:
         """Return what is to be done if nothing more will happen to this connection."""
 
+    def dismiss(self, reason: str) -> None:
+        """Ask the client to come back, if this is a connection that would stay."""
+
+    def abandon(self) -> None:
+        """End the connection: its client or its server is gone."""
+
+    def look(self) -> None:
+        """End the connection if its client has taken nothing for too long."""
+
 
 class ReplyRouter:
     """Takes the replies of all connections of one event loop from the layer.
@@ -57,6 +66,7 @@ class ReplyRouter:
         self._readers = {self._prefixes[protocol]: reader for protocol, reader in READERS.items()}
         self._connections: dict[str, Recipient] = {}
         self._task: asyncio.Task[None] | None = None
+        self._emptied: asyncio.Event | None = None
 
     def new_channel(self, protocol: str) -> str:
         """Return a new reply channel of ``protocol``, which no connection has yet."""
@@ -71,10 +81,30 @@ class ReplyRouter:
     def close(self, channel: str) -> None:
         """Drop what arrives on ``channel`` from now on."""
         self._connections.pop(channel, None)
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
 
     def connections(self) -> list[Recipient]:
         """Return the connections that are open."""
         return list(self._connections.values())
+
+    def sockets(self) -> dict[str, Recipient]:
+        """Return the WebSockets that are open, by their reply channels."""
+        prefix = self._prefixes["websocket.send"]
+        return {channel: each for channel, each in self._connections.items() if channel.startswith(prefix)}
+
+    async def wait_until_empty(self, seconds: float) -> bool:
+        """Wait up to ``seconds`` until no connection is open; return whether that came about."""
+        if not self._connections:
+            return True
+        self._emptied = asyncio.Event()
+        try:
+            await asyncio.wait_for(self._emptied.wait(), seconds)
+        except asyncio.TimeoutError:
+            return False
+        finally:
+            self._emptied = None
+        return True
 
     async def stop(self) -> None:
         """End the receive loop."""

@@ -17,6 +17,13 @@ WATCH_SECONDS = 0.5
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
+def _closing(start: Event, scope: Scope) -> Event:
+    """Return ``start`` with the header that ends a connection which could carry further requests."""
+    if not str(scope.get("http_version", "")).startswith("1"):
+        return start
+    return {**start, "headers": [*start["headers"], (b"connection", b"close")]}
+
+
 class HttpConnection(Connection):
     """One HTTP request and its response.
 
@@ -77,6 +84,8 @@ class HttpConnection(Connection):
         self._timer.set(None if left == math.inf else left)
 
     def _to_client(self, event: Event) -> None:
+        if self._services.door.is_draining and event["type"] == "http.response.start":
+            event = _closing(event, self._scope)
         self._body_bytes += len(event.get("body", b""))
         super()._to_client(event)
 
@@ -109,7 +118,7 @@ class HttpConnection(Connection):
             return
         await asyncio.wait({self._ahead}, timeout=seconds)
         if self._ahead.done() and not self._ahead.cancelled() and self._ahead.result()["type"] != "http.request":
-            self._client_gone()
+            self.abandon()
 
     async def _read_ahead(self, receive: Receive) -> Event:
         return await receive()

@@ -31,6 +31,9 @@ class SocketInput(_Fast):
     CLOSE = "a reply that closes"
     REFUSED = "the layer did not take a message"
     EXPIRED = "its time is up"
+    OVERSIZED = "the client sent a frame that is larger than allowed"
+    OVERRUN = "the client sends more frames than allowed"
+    DISMISSED = "the site wants its clients to come back"
 
 
 class RequestState(_Fast):

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from channels import counters, formats
+from channels import close_codes, counters, formats
 from channels.exceptions import MalformedReply, MessageTooLarge
 from channels.interface.effects import Effect, Effects, ToClient, ToLayer
+from channels.interface.lengths import is_longer
 from channels.interface.limits import NO_LIMIT, Limits, seconds_or_none
 from channels.interface.pages import denial, require_readable_path
 from channels.interface.reading import SocketReply, read_websocket
@@ -27,7 +28,6 @@ ABNORMAL_CLOSURE = 1006
 """Close code of a socket that ended without one: handshakes refused or given up, lost connections."""
 
 NO_STATUS = 1005
-TOO_BIG = 1009
 
 CONNECT = "websocket.connect"
 RECEIVE = "websocket.receive"
@@ -85,7 +85,8 @@ class WebsocketBridge:
     def client(self, event: Event) -> Effects:
         """The server reports ``event``: a frame, or the end of the connection."""
         if event["type"] == "websocket.receive":
-            return self._step(Input.FRAME, event)
+            limit = self._limits.max_frame_bytes
+            return self._step(Input.FRAME if limit is None or not is_longer(event, limit) else Input.OVERSIZED, event)
         return self._step(Input.GONE, event)
 
     def reply(self, content: Content | SocketReply, via_group: bool = False) -> Effects:
@@ -123,6 +124,14 @@ class WebsocketBridge:
     def expired(self) -> Effects:
         """The ``deadline`` has passed."""
         return self._step(Input.EXPIRED)
+
+    def overrun(self) -> Effects:
+        """The client sends more frames than ``frames_per_second``."""
+        return self._step(Input.OVERRUN)
+
+    def dismissed(self, reason: str) -> Effects:
+        """The client is to come back, now and perhaps elsewhere; ``reason`` is the last part of the counter."""
+        return self._step(Input.DISMISSED, reason)
 
     # Transitions
 
@@ -182,12 +191,8 @@ class WebsocketBridge:
         if asked in offered:
             return asked
         counters.add("websocket.dropped.subprotocol")
-        logger.warning(
-            "%s was accepted without the subprotocol %r: its client did not offer it, but %s.",
-            self.reply_channel,
-            asked,
-            list(offered),
-        )
+        text = "%s was accepted without the subprotocol %r: its client did not offer it, but %s."
+        logger.warning(text, self.reply_channel, asked, list(offered))
         return None
 
     def _deny(self, read: SocketReply) -> Effects:
@@ -220,11 +225,15 @@ class WebsocketBridge:
 
     def _close_busy(self, error: Exception | None) -> Effects:
         counters.add("websocket.closed.layer")
-        return self._closing(TOO_BIG if isinstance(error, MessageTooLarge) else formats.TRY_AGAIN_LATER)
+        return self._closing(close_codes.TOO_BIG if isinstance(error, MessageTooLarge) else formats.TRY_AGAIN_LATER)
 
-    def _close_old(self, _: None) -> Effects:
-        counters.add("websocket.closed.timeout")
-        return self._closing(formats.NORMAL_CLOSURE)
+    def _dismiss(self, reason: str) -> Effects:
+        counters.add(f"websocket.closed.{reason}")
+        return self._closing(close_codes.SERVICE_RESTART)
+
+    def _turn_away(self, reason: str) -> Effects:
+        counters.add(f"websocket.refused.{reason}")
+        return self._refusal(503, "The site is being restarted.")
 
     def _leave(self, event: Event) -> Effects:
         if not self.accepted:
@@ -257,6 +266,14 @@ class WebsocketBridge:
         return [ToLayer(DISCONNECT, content)]
 
 
+def _closing_for(reason: str, code: int) -> Callable[[WebsocketBridge, Any], Effects]:
+    def close(bridge: WebsocketBridge, _: Any) -> Effects:
+        counters.add(f"websocket.closed.{reason}")
+        return bridge._closing(code)
+
+    return close
+
+
 _TABLE: dict[tuple[State, Input], tuple[Callable[[WebsocketBridge, Any], Effects], State]] = {
     (State.CONNECTING, Input.OPENED): (WebsocketBridge._connect, State.CONNECTING),
     (State.CONNECTING, Input.ACCEPT): (WebsocketBridge._accept, State.OPEN),
@@ -266,14 +283,18 @@ _TABLE: dict[tuple[State, Input], tuple[Callable[[WebsocketBridge, Any], Effects
     (State.CONNECTING, Input.REFUSED): (WebsocketBridge._deny_busy, State.CLOSED),
     (State.CONNECTING, Input.EXPIRED): (WebsocketBridge._deny_late, State.CLOSED),
     (State.CONNECTING, Input.GONE): (WebsocketBridge._leave, State.CLOSED),
+    (State.CONNECTING, Input.DISMISSED): (WebsocketBridge._turn_away, State.CLOSED),
     (State.OPEN, Input.FRAME): (WebsocketBridge._receive, State.OPEN),
     (State.OPEN, Input.DATA): (WebsocketBridge._data, State.OPEN),
     (State.OPEN, Input.CLOSE): (WebsocketBridge._close, State.CLOSED),
     (State.OPEN, Input.REFUSED): (WebsocketBridge._close_busy, State.CLOSED),
-    (State.OPEN, Input.EXPIRED): (WebsocketBridge._close_old, State.CLOSED),
+    (State.OPEN, Input.EXPIRED): (_closing_for("timeout", formats.NORMAL_CLOSURE), State.CLOSED),
     (State.OPEN, Input.GONE): (WebsocketBridge._leave, State.CLOSED),
+    (State.OPEN, Input.OVERSIZED): (_closing_for("size", close_codes.TOO_BIG), State.CLOSED),
+    (State.OPEN, Input.OVERRUN): (_closing_for("rate", close_codes.POLICY_VIOLATION), State.CLOSED),
+    (State.OPEN, Input.DISMISSED): (WebsocketBridge._dismiss, State.CLOSED),
 }
 """State and input to action and next state. What is not here is unexpected."""
 
-_ROUTINE = frozenset({Input.GONE, Input.EXPIRED, Input.REFUSED})
+_ROUTINE = frozenset({Input.GONE, Input.EXPIRED, Input.REFUSED, Input.DISMISSED})
 """What may come after the end without anything being lost."""

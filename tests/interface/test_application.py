@@ -364,6 +364,56 @@ async def test_message_for_a_closed_socket_is_counted() -> None:
         await other.end()
 
 
+@in_loop
+async def test_socket_that_sends_too_many_frames_is_closed() -> None:
+    """With 1008, after those that it may send."""
+    async with serving(frames_per_second=2) as (app, consumer):
+        server, _ = await accepted(app, consumer)
+        for text in "abc":
+            server.put(type="websocket.receive", text=text)
+        assert (await server.take())["code"] == 1008
+        await server.end()
+        assert [(await consumer.take("websocket.receive"))["text"] for _ in range(2)] == ["a", "b"]
+        assert (await consumer.take("websocket.disconnect"))["code"] == 1008
+
+
+@in_loop
+async def test_socket_beyond_those_of_its_client_is_refused() -> None:
+    """Until one of them has ended; no consumer hears of the refused one."""
+    async with serving(client_sockets=1) as (app, consumer):
+        first, _ = await accepted(app, consumer)
+        second = socket(app, extensions={"websocket.http.response": {}})
+        assert (await second.take())["status"] == 429
+        await second.end()
+        first.put(type="websocket.disconnect", code=1000)
+        await first.end()
+        await accepted(app, consumer)
+
+
+@in_loop
+async def test_handshake_makes_room_when_it_is_decided() -> None:
+    """Or given up by its client."""
+    async with serving(max_handshakes=1) as (app, consumer):
+        await accepted(app, consumer)
+        waiting = socket(app)
+        await consumer.take("websocket.connect")
+        assert (await socket(app).take())["type"] == "websocket.close"
+        waiting.put(type="websocket.disconnect", code=1006)
+        await waiting.end()
+        await accepted(app, consumer)
+
+
+@in_loop
+async def test_request_beyond_the_rate_of_its_client_is_refused() -> None:
+    """With 429 and when to come back."""
+    async with serving(client_requests_per_minute=1) as (app, consumer):
+        request(app)
+        await consumer.take("http.request")
+        start = await request(app).take()
+        assert start["status"] == 429
+        assert (b"retry-after", b"1") in start["headers"]
+
+
 # HTTP
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from channels import counters
+from channels.interface.limits import Limits
 from channels.interface.outbox import Outbox
 from tests.support.asgi import eventually, in_loop
 
@@ -30,7 +31,7 @@ class Client:
 
 def outbox(client: Client, limit: int) -> Outbox:
     """Return an outbox to ``client``."""
-    return Outbox(client.send, limit, lambda: None, client.fail)
+    return Outbox(client.send, Limits(backlog_bytes=limit), lambda: None, client.fail)
 
 
 @in_loop
@@ -60,4 +61,23 @@ async def test_outbox_gives_up_when_too_much_waits() -> None:
     box.put(HUNDRED)
     assert client.failures == 1
     assert counters.value("interface.dropped.backlog") > before
+    await box.close()
+
+
+@in_loop
+async def test_outbox_gives_up_on_a_client_that_takes_nothing() -> None:
+    """However little waits for it."""
+    client = Client()
+    box = Outbox(client.send, Limits(backlog_seconds=0), lambda: None, client.fail)
+    before = counters.value("interface.dropped.stalled")
+    box.put(HUNDRED)
+    box.look()
+    client.turns.release()
+    await eventually(lambda: box.idle)
+    box.put(HUNDRED)
+    box.look()
+    assert client.failures == 0
+    box.look()
+    assert client.failures == 1
+    assert counters.value("interface.dropped.stalled") > before
     await box.close()

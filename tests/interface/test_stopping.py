@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.support.processes import Processes, wait_for
 from tests.support.redis import RedisServer, find_newest
-from tests.support.servers import ENDS_SOCKETS, Server, serve
+from tests.support.servers import COMMANDS, RESTART_CODES, Server, serve
 
 SECONDS = 15
 
@@ -41,19 +41,27 @@ def disconnects(journal: Path) -> list[Any]:
     return [entry for entry in entries if entry["channel"] == "websocket.disconnect"]
 
 
-@pytest.mark.parametrize("name", ENDS_SOCKETS)
-def test_consumers_hear_of_sockets_that_end_with_their_server(
+def close_code(client: ClientConnection) -> int | None:
+    """Return the code that the server closes ``client`` with; None: it did not say."""
+    with pytest.raises(ConnectionClosed) as caught:
+        client.recv(SECONDS)
+    return None if caught.value.rcvd is None else caught.value.rcvd.code
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_sockets_are_closed_and_consumers_hear_of_it_when_the_server_stops(
     name: str, tmp_path: Path, newest_redis: RedisServer
 ) -> None:
-    """One disconnect for each, although nobody closed them."""
+    """Clients are told to come back, consumers get one disconnect for each."""
     with site(name, tmp_path, PROJECT_REDIS=newest_redis.url) as (server, journal), ExitStack() as sockets:
         clients = [sockets.enter_context(connect(f"{server.ws_url}/stay/{number}/")) for number in range(3)]
         for client in clients:
             client.send("x")
             assert client.recv(SECONDS) == "x"
         server.process.terminate()
-        paths = wait_for(lambda: len(disconnects(journal)) == 3 and disconnects(journal), "three disconnects")
-    assert sorted(entry["path"] for entry in paths) == [f"/stay/{number}/" for number in range(3)]
+        assert [close_code(client) for client in clients] == [RESTART_CODES[name]] * 3
+        ends = wait_for(lambda: len(disconnects(journal)) == 3 and disconnects(journal), "three disconnects")
+    assert sorted((entry["path"], entry["code"]) for entry in ends) == [(f"/stay/{n}/", 1012) for n in range(3)]
 
 
 def can_echo(server: Server) -> bool:

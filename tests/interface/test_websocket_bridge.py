@@ -468,3 +468,39 @@ def test_any_life_speaks_to_the_server_in_order(inputs: list[Any], outcomes: lis
     assert types.count("websocket.close") <= 1
     assert "websocket.accept" not in types[1:]
     assert "websocket.close" not in types[:-1]
+
+
+# Limits
+
+
+@pytest.mark.parametrize("sent", [{"text": "ab"}, {"text": "\u00e4"}, {"bytes": b"ab"}])
+def test_frame_of_the_largest_size_passes(sent: dict[str, Any]) -> None:
+    """Text counts as the bytes that were sent."""
+    bridge = opened(Limits(max_frame_bytes=2))
+    (effect,) = bridge.client({"type": "websocket.receive", **sent})
+    assert isinstance(effect, ToLayer)
+
+
+@pytest.mark.parametrize("sent", [{"text": "abc"}, {"text": "\u00e4\u00e4"}, {"bytes": b"abc"}])
+def test_larger_frame_closes_the_socket(sent: dict[str, Any]) -> None:
+    """With 1009; no consumer sees it, and the disconnect takes its order."""
+    bridge = opened(Limits(max_frame_bytes=2))
+    before = counters.value("websocket.closed.size")
+    effects = bridge.client({"type": "websocket.receive", **sent})
+    assert [event["code"] for event in events(effects)] == [1009]
+    assert [(content["code"], content["order"]) for content in disconnects(effects)] == [(1009, 1)]
+    assert counters.value("websocket.closed.size") == before + 1
+
+
+def test_client_that_sends_too_often_is_closed() -> None:
+    """With 1008."""
+    bridge = opened()
+    assert [event["code"] for event in events(bridge.overrun())] == [1008]
+
+
+def test_dismissed_client_is_asked_to_come_back() -> None:
+    """With 1012, once, and consumers hear of it."""
+    bridge = opened()
+    effects = [*bridge.dismissed("drain"), *bridge.dismissed("drain")]
+    assert [event["code"] for event in events(effects)] == [1012]
+    assert [content["code"] for content in disconnects(effects)] == [1012]

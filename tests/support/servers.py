@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,13 +28,11 @@ DENIES_WITH_STATUS = {"uvicorn", "hypercorn", "granian"}
 REPORTS_CLOSE_CODES = {"uvicorn", "granian", "daphne"}
 """Servers that tell an application the close code of the client; hypercorn says 1006 for all."""
 
+RESTART_CODES = {name: 4012 if name == "daphne" else 1012 for name in COMMANDS}
+"""What a socket is closed with when its server is restarted: daphne cannot send 1012."""
+
 CUTS_CONNECTIONS = ["uvicorn", "hypercorn", "granian"]
 """Servers that close the connection of a response that an application leaves incomplete; daphne leaves it open."""
-
-WAITS_OR_VANISHES = {"granian"} | ({"hypercorn"} if sys.version_info >= (3, 12) else set())
-ENDS_SOCKETS = [name for name in COMMANDS if name not in WAITS_OR_VANISHES]
-"""Servers that end open sockets when they are told to stop, and let applications say so. From Python 3.12 on, hypercorn
-waits for the clients; granian's process is at times gone before the last disconnect is sent."""
 
 CLEAN_EXITS = {0, -signal.SIGTERM}
 """How a process may end that was told to: uvicorn raises the signal again when it has finished."""
