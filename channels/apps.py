@@ -17,8 +17,10 @@ class ChannelsConfig(AppConfig):
     def ready(self) -> None:
         """Register what Django has to know. Running again changes nothing."""
         from channels import checks
+        from channels.observe import start
 
         checks.register()
+        start.connect()
         # Whoever saves a row sends its changes, so bindings are found in every process: sites, commands, task queues.
         from channels.binding.base import BindingMetaclass
 

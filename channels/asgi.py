@@ -11,6 +11,7 @@ import django
 from channels import conf
 from channels.exceptions import InvalidChannelLayerError
 from channels.interface.application import ChannelsApplication, Limits
+from channels.observe.start import watch
 from channels.registry import (
     DEFAULT_CHANNEL_LAYER,
     ChannelLayerManager,
@@ -61,7 +62,10 @@ def make_application(
         "drain_timeout": conf.get("CHANNELS_DRAIN_TIMEOUT"),
     }
     return ChannelsApplication(
-        channel_layers[alias].channel_layer, Limits(**{**from_settings, **limits}), action_logger=action_logger
+        channel_layers[alias].channel_layer,
+        Limits(**{**from_settings, **limits}),
+        action_logger=action_logger,
+        on_start=watch.add_server,
     )
 
 

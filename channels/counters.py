@@ -107,6 +107,7 @@ KNOWN: Mapping[str, str] = {
     "interface.refused.full": "One attempt to send found its channel full; others may have followed.",
     "interface.refused.size": "A message was too large for the layer.",
     "interface.refused.unavailable": "One attempt to send did not reach the layer.",
+    "probe.dropped.disconnect": "The answer to a probe of the doctor found no room.",
     "layer.failed.connection": "A command or a connection to a server of the layer failed.",
     "layer.lost.receive": "A worker lost the layer.",
     "layer.regained.receive": "A worker reached the layer again.",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from channels import conf, counters, formats, timings
+from channels import conf, counters, formats, probes, timings
 from channels.exceptions import (
     ChannelFull,
     ChannelSocketException,
@@ -61,6 +61,11 @@ def dispatch(
     logger.debug("Got message on %s (reply %s)", channel, content.get(formats.REPLY_CHANNEL, "none"))
     message = Message(content, channel, layer)
     message.__doomed__ = content.get(formats.RETRIES, 0) >= message_retries  # type: ignore[attr-defined]
+    if probes.PROBE in content:
+        if callback is not None:
+            callback(channel, message)
+        _answer_probe(layer, channel, content)
+        return
     match = layer.router.match(message)
     if match is None:
         counters.add("message.dropped.no_route")
@@ -70,6 +75,17 @@ def dispatch(
         callback(channel, message)
     logger.debug("Dispatching message on %s to %s", channel, name_that_thing(match[0]))
     consume(message, match, sender=sender, on_error=on_error or act_on_error)
+
+
+def _answer_probe(layer: Any, channel: str, content: Content) -> None:
+    answer = probes.answer_to(channel, content)
+    if answer is None:
+        return
+    try:
+        layer.send(*answer)
+    except (ChannelFull, LayerUnavailable, TypeError) as error:
+        counters.add("probe.dropped.disconnect")
+        logger.debug("The answer to a probe on %s is dropped: %s", channel, error)
 
 
 def consume(

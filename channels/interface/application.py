@@ -11,6 +11,7 @@ import functools
 import logging
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from channels import counters
@@ -23,7 +24,7 @@ from channels.interface.foreign import make_asynchronous
 from channels.interface.limits import Limits
 from channels.interface.pages import denial, error_page
 from channels.interface.replies import ReplyRouter
-from channels.interface.reports import tell_unwanted
+from channels.interface.reports import answer_probe, tell_unwanted
 from channels.interface.requests import HttpConnection
 from channels.interface.sockets import WebsocketConnection
 from channels.types import ActionLogger, Receive, Scope, Send
@@ -48,9 +49,16 @@ class ChannelsApplication:
             path, status, method, client, time_taken (seconds) and size (bytes of body), and ``("websocket",
             action, details)`` with path and client, where action is connecting, connected, rejected or
             disconnected. ``client`` is ``"host:port"`` or None.
+        on_start: Called with this application once, when it begins to serve.
     """
 
-    def __init__(self, layer: Any, limits: Limits | None = None, action_logger: ActionLogger | None = None) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        limits: Limits | None = None,
+        action_logger: ActionLogger | None = None,
+        on_start: "Callable[[ChannelsApplication], None] | None" = None,
+    ) -> None:
         layer = make_asynchronous(layer)
         limits = limits or Limits()
         if not limits.websocket_timeout:
@@ -59,6 +67,7 @@ class ChannelsApplication:
         self.layer = layer
         self.limits = limits
         self.action_logger = action_logger
+        self._on_start = on_start
         self._services: dict[asyncio.AbstractEventLoop, Services] = {}
         self._drains: dict[asyncio.AbstractEventLoop, Drain] = {}
         self._lock = threading.Lock()
@@ -109,7 +118,11 @@ class ChannelsApplication:
         services = Services(
             layer=self.layer,
             limits=self.limits,
-            router=ReplyRouter(self.layer, functools.partial(tell_unwanted, farewells)),
+            router=ReplyRouter(
+                self.layer,
+                functools.partial(tell_unwanted, farewells),
+                functools.partial(answer_probe, farewells),
+            ),
             farewells=farewells,
             door=Door(self.limits),
             action_logger=self.action_logger,
@@ -118,16 +131,35 @@ class ChannelsApplication:
             # Servers without lifespan events never say that a loop has ended.
             self._services = {old: kept for old, kept in self._services.items() if not old.is_closed()}
             self._services[loop] = services
+            on_start, self._on_start = self._on_start, None
         self._drains = {old: kept for old, kept in self._drains.items() if not old.is_closed()}
         if self.limits.drain_seconds is not None:
             self._drains[loop] = Drain(services)
             self._drains[loop].install()
+        if on_start is not None:
+            on_start(self)
         return services
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it has begun to serve, and has not been closed."""
+        return bool(self._services)
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open."""
+        return sum(len(services.router.connections()) for services in list(self._services.values()))
+
+    @property
+    def reply_prefixes(self) -> list[str]:
+        """The queues on which replies for its connections arrive."""
+        return [prefix for services in list(self._services.values()) for prefix in services.router.prefixes]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
+                self._shared().router.start()
                 await send({"type": "lifespan.startup.complete"})
             elif event["type"] == "lifespan.shutdown":
                 await self.close()

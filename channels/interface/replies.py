@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from channels import counters, names
+from channels import counters, names, probes
 from channels.backoff import Backoff
 from channels.exceptions import LayerUnavailable, MalformedReply
 from channels.interface.effects import Effects
@@ -57,11 +57,18 @@ class ReplyRouter:
     Args:
         layer: The layer.
         on_unknown: Called with the channel and what was read of a message for a connection that is not here.
+        on_probe: Called with the channel and the content of a probe.
     """
 
-    def __init__(self, layer: Any, on_unknown: Callable[[str, Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        on_unknown: Callable[[str, Any], None] | None = None,
+        on_probe: Callable[[str, Content], None] | None = None,
+    ) -> None:
         self._layer = layer
         self._on_unknown = on_unknown
+        self._on_probe = on_probe
         self._prefixes = {protocol: names.make_reply_prefix(protocol) for protocol in READERS}
         self._readers = {self._prefixes[protocol]: reader for protocol, reader in READERS.items()}
         self._connections: dict[str, Recipient] = {}
@@ -75,6 +82,15 @@ class ReplyRouter:
     def open(self, channel: str, connection: Recipient) -> None:
         """Hand what arrives on ``channel`` to ``connection`` from now on."""
         self._connections[channel] = connection
+        self.start()
+
+    @property
+    def prefixes(self) -> list[str]:
+        """The queues that are received from."""
+        return list(self._prefixes.values())
+
+    def start(self) -> None:
+        """Begin to receive."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="channels-replies")
 
@@ -142,6 +158,10 @@ class ReplyRouter:
 
     def _hand_over(self, delivery: Delivery) -> None:
         channels, content, via_group = delivery
+        if probes.PROBE in content:
+            if self._on_probe is not None:
+                self._on_probe(channels[0], content)
+            return
         try:
             reply = self._readers[names.non_local_name(channels[0])](content, channels[0])
         except MalformedReply as error:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from channels import formats, names
+from channels import formats, names, probes
 from channels.interface.connections import Services
 from channels.interface.effects import ToLayer
 from channels.interface.farewells import Farewells
 from channels.interface.http import HttpBridge
 from channels.interface.reading import RequestReply
-from channels.types import Event, Send
+from channels.types import Content, Event, Send
 
 REPORT_BYTES = 64 * 1024
 """A part of a response at least as large is reported by itself, smaller ones by half a window."""
@@ -18,6 +18,13 @@ def tell_unwanted(farewells: Farewells, channel: str, reply: Any) -> None:
     """Tell who goes on with the response on ``channel`` that nobody wants it: an earlier report may have expired."""
     if isinstance(reply, RequestReply) and reply.reply.paced:
         farewells.add_once(ToLayer(names.flow_channel(channel), formats.http_response_report(closed=True)))
+
+
+def answer_probe(farewells: Farewells, channel: str, content: Content) -> None:
+    """Tell whoever sent the probe ``content`` on ``channel`` that it arrived."""
+    answer = probes.answer_to(channel, content)
+    if answer is not None:
+        farewells.add_once(ToLayer(*answer))
 
 
 class Reporter:

@@ -1,0 +1,84 @@
+"""``manage.py channels top``: the state of a layer in the terminal, drawn anew every few seconds."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from channels.exceptions import LayerUnavailable
+from channels.management.inspecting import tables
+from channels.observe import overview
+from channels.observe.overview import Overview
+
+_LOST = "dropped"
+
+
+def run(layer: Any, interval: float) -> None:
+    """Show ``layer`` until interrupted.
+
+    Args:
+        layer: Wrapper of the layer.
+        interval: Seconds between two looks.
+
+    Raises:
+        CommandError: The package rich is not installed.
+    """
+    try:
+        from rich.live import Live
+    except ImportError as error:
+        raise CommandError("top needs the package rich: pip install 'channels-classic[top]'") from error
+    before: Overview | None = None
+    with Live(screen=True, auto_refresh=False) as live:
+        try:
+            while True:
+                try:
+                    picture = overview.take(layer)
+                except LayerUnavailable as error:
+                    live.update(_trouble(error), refresh=True)
+                else:
+                    live.update(_draw(picture, before or picture), refresh=True)
+                    before = picture
+                time.sleep(interval)
+        except KeyboardInterrupt:
+            return
+
+
+def _trouble(error: LayerUnavailable) -> Any:
+    from rich.panel import Panel
+
+    return Panel(str(error), title="The layer cannot be reached", border_style="red")
+
+
+def _draw(picture: Overview, before: Overview) -> Any:
+    from rich.console import Group
+
+    rates = overview.rates(before, picture)
+    per_second = max(0, picture.sent - before.sent) / max(picture.at - before.at, 1e-3)
+    head = f"{picture.layer}   {per_second:.1f} messages/s   {picture.refused} refused   {picture.group_count} groups"
+    lost = [row for row in tables.counter_rows(picture) if f".{_LOST}." in str(row[0])]
+    return Group(
+        f"[bold]channels top[/bold]  {head}  (Ctrl-C ends)",
+        _table(tables.PROCESS_COLUMNS, tables.process_rows(picture)),
+        _table(tables.CHANNEL_COLUMNS, tables.channel_rows(picture, rates)),
+        _table(tables.CONSUMER_COLUMNS, tables.consumer_rows(picture)[:10]),
+        _table(tables.COUNTER_COLUMNS, lost),
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    drawn = Table(box=SIMPLE_HEAD, expand=True)
+    for at, column in enumerate(columns):
+        drawn.add_column(column, justify="left" if at == 0 else "right", no_wrap=at == 0)
+    for row in rows:
+        full = len(row) == len(tables.CHANNEL_COLUMNS) and columns == tables.CHANNEL_COLUMNS and _is_full(str(row[1]))
+        drawn.add_row(*map(str, row), style="bold red" if full else None)
+    return drawn
+
+
+def _is_full(unread: str) -> bool:
+    pending, _, capacity = unread.partition("/")
+    return bool(capacity) and int(pending) >= int(capacity)
