@@ -63,7 +63,8 @@ class Command(BaseCommand):
         flush.add_argument("--noinput", action="store_false", dest="interactive", help="Do not ask.")
         letters = action("dead-letters", "Show, send again or delete messages that were never finished.")
         letters.add_argument("what", choices=("list", "replay", "delete"))
-        letters.add_argument("channel")
+        letters.add_argument("channel", nargs="?", help="Its name; without it, list names the channels that have some.")
+        letters.add_argument("--id", action="append", dest="ids", help="Only this one; may be given several times.")
         letters.add_argument("--limit", type=int, default=100, help="Most messages (default: %(default)s).")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -104,7 +105,7 @@ class Command(BaseCommand):
             "replay": messages.replay_dead_letters,
             "delete": messages.delete_dead_letters,
         }[options["what"]]
-        act(layer, self.stdout.write, options["channel"], options["limit"])
+        act(layer, self.stdout.write, options["channel"], options["limit"], options["ids"])
 
 
 _STANDARDS = {

@@ -61,9 +61,16 @@ def flush(layer: Any, write: Write, channel: str | None) -> None:
     write(f"All messages and groups of {layer} are removed.")
 
 
-def list_dead_letters(layer: Any, write: Write, channel: str, limit: int) -> None:
-    """Show the oldest dead letters of a channel."""
-    letters = _checked(lambda: _dead(layer, "dead_letters")(channel, limit))
+def list_dead_letters(layer: Any, write: Write, channel: str | None, limit: int, ids: list[str] | None) -> None:
+    """Show dead letters of a channel, or which channels have some."""
+    if channel is None:
+        found: dict[str, int] = _checked(_dead(layer, "dead_letter_channels"))
+        for name, count in found.items():
+            write(f"{name}  {count}")
+        if not found:
+            write("There are no dead letters.")
+        return
+    letters = _checked(lambda: _dead(layer, "dead_letters")(channel, limit, ids))
     for letter in letters:
         write(f"{letter.id}  delivered {letter.deliveries} times")
         write(f"  {brief(letter.content)}")
@@ -71,16 +78,22 @@ def list_dead_letters(layer: Any, write: Write, channel: str, limit: int) -> Non
         write(f"{channel} has no dead letters.")
 
 
-def replay_dead_letters(layer: Any, write: Write, channel: str, limit: int) -> None:
-    """Send the oldest dead letters of a channel again."""
-    count = _checked(lambda: _dead(layer, "replay_dead_letters")(channel, limit))
+def replay_dead_letters(layer: Any, write: Write, channel: str | None, limit: int, ids: list[str] | None) -> None:
+    """Send dead letters of a channel again."""
+    count = _checked(lambda: _dead(layer, "replay_dead_letters")(_required(channel), limit, ids))
     write(f"{count} messages sent to {channel} again.")
 
 
-def delete_dead_letters(layer: Any, write: Write, channel: str, limit: int) -> None:
-    """Delete the oldest dead letters of a channel."""
-    count = _checked(lambda: _dead(layer, "delete_dead_letters")(channel, limit))
+def delete_dead_letters(layer: Any, write: Write, channel: str | None, limit: int, ids: list[str] | None) -> None:
+    """Delete dead letters of a channel, those with ``ids`` or all."""
+    count = _checked(lambda: _dead(layer, "delete_dead_letters")(_required(channel), ids))
     write(f"{count} dead letters of {channel} deleted.")
+
+
+def _required(channel: str | None) -> str:
+    if channel is None:
+        raise CommandError("Say of which channel.")
+    return channel
 
 
 def _dead(layer: Any, method: str) -> Any:
