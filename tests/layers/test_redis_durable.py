@@ -1,8 +1,6 @@
 """Delivery at least once: nothing is lost with a killed worker, and what cannot be done becomes a dead letter."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 import time
 import unittest
@@ -21,7 +19,7 @@ from channels.registry import ChannelLayerWrapper
 from channels.routing import route
 from channels.test.conformance import ConformanceTestCase
 from channels.worker import Worker
-from tests.support.processes import ROOT, wait_for
+from tests.support.processes import wait_for
 from tests.support.redis import RedisServer
 
 DELIVERY = {"orders.*": AT_LEAST_ONCE}
@@ -440,54 +438,3 @@ def test_worker_gets_again_what_could_not_send(make_layer: Make, monkeypatch: py
     with Site(layer, consumer):
         wait_for(lambda: len(seen) == 2 and not layer.channel_statistics("orders.new")["messages_pending"], "finished")
     assert layer.receive(["next"]) == ("next", {"n": 2})
-
-
-WORKER = """
-import sys
-from django.conf import settings
-settings.configure(CHANNEL_LAYERS={}, LOGGING_CONFIG=None)
-import redis
-from channels.layers.redis import RedisChannelLayer
-from channels.registry import ChannelLayerWrapper
-from channels.routing import route
-from channels.worker import Worker
-
-url = sys.argv[1]
-log = redis.Redis.from_url(url)
-layer = RedisChannelLayer(hosts=[url], delivery={"orders.*": "at-least-once"}, redelivery_after=1, max_deliveries=50)
-
-def consumer(message):
-    log.rpush("log", message.content["n"])
-
-Worker(ChannelLayerWrapper(layer, "default", [route("orders.new", consumer)])).run()
-"""
-
-
-def test_killed_workers_lose_nothing(make_layer: Make, redis_server: RedisServer) -> None:
-    """Workers are killed one after the other while they work; each message is done, few are done twice."""
-    total, kills = 6000, 4
-    layer = make_layer(capacity=total)
-    layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(total)])
-    workers = [start_worker(redis_server.url) for _ in range(2)]
-    try:
-        with redis_server.client() as client:
-            for _ in range(kills):
-                done = client.llen("log")
-                wait_for(lambda done=done: client.llen("log") > done + 100, "the workers work")
-                workers[0].kill()
-                workers.pop(0).wait()
-                workers.append(start_worker(redis_server.url))
-            wait_for(lambda: client.xlen("asgi::stream:orders.new") == 0, "all is done", 60)
-            numbers = [int(number) for number in client.lrange("log", 0, -1)]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    assert sorted(set(numbers)) == list(range(total))
-    assert len(numbers) - total <= kills * 32
-    assert layer.dead_letters("orders.new") == []
-
-
-def start_worker(url: str) -> "subprocess.Popen[bytes]":
-    """Start a process that works on ``orders.new``."""
-    return subprocess.Popen([sys.executable, "-c", WORKER, url], cwd=ROOT)

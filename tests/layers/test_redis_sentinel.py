@@ -1,7 +1,6 @@
 """The layer over Sentinels: the contract, its options, and what happens when the master is killed."""
 
 import asyncio
-import threading
 import time
 import unittest
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from channels.layers.redis import RedisSentinelChannelLayer
 from channels.test.conformance import ConformanceTestCase
 from tests.support.processes import free_port
 from tests.support.redis import find_newest
-from tests.support.sentinel import DOWN_AFTER_MS, SERVICE, Cluster
+from tests.support.sentinel import SERVICE, Cluster
 
 
 @pytest.fixture(scope="module")
@@ -148,60 +147,6 @@ def test_demoted_master_is_left(own_cluster: Cluster) -> None:
     with pytest.raises(LayerUnavailable, match="not the master any more"):
         layer.send("test.in", {"n": 2})
     layer.close()
-
-
-def test_traffic_goes_on_soon_after_the_master_was_killed(own_cluster: Cluster) -> None:
-    """Threads that send and receive all the time are back two seconds after the failover, and losses are few."""
-    layer = RedisSentinelChannelLayer(hosts=[own_cluster.address], services=[SERVICE], capacity=100_000)
-    stop = threading.Event()
-    refused: list[int] = []
-    received: list[tuple[float, int]] = []
-    sent = [0]
-
-    def send() -> None:
-        while not stop.is_set():
-            sent[0] += 1
-            try:
-                layer.send("test.in", {"n": sent[0]})
-            except LayerUnavailable:
-                refused.append(sent[0])
-            stop.wait(0.002)
-
-    def receive() -> None:
-        while not stop.is_set():
-            try:
-                batch = layer.receive_batch(["test.in"], 32, 0.5)
-            except LayerUnavailable:
-                stop.wait(0.05)
-                continue
-            received.extend((time.monotonic(), delivery.content["n"]) for delivery in batch)
-
-    threads = [threading.Thread(target=send), threading.Thread(target=receive)]
-    for thread in threads:
-        thread.start()
-    try:
-        time.sleep(1)
-        own_cluster.master.stop()
-        killed = time.monotonic()
-        own_cluster.wait_for_failover()
-        failed_over = time.monotonic()
-        wait_until = failed_over + 2
-        time.sleep(max(0, wait_until + 0.5 - time.monotonic()))
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        layer.close()
-    before = [number for moment, number in received if moment < killed]
-    after = [moment for moment, _ in received if moment > killed + DOWN_AFTER_MS / 2000]
-    assert before
-    assert after
-    assert min(after) < failed_over + 2
-    numbers = [number for _, number in received]
-    assert len(set(numbers)) == len(numbers)
-    # What is neither refused nor received was under way when the master died, or had no replica yet.
-    lost = set(range(1, sent[0] - 50)) - set(numbers) - set(refused)
-    assert len(lost) < 100
 
 
 def send_until_it_works(layer: RedisSentinelChannelLayer) -> None:
