@@ -260,6 +260,13 @@ _DECLARED = (
         "seconds",
         SECONDS,
     ),
+    Setting(
+        "CHANNELS_TYPED",
+        {},
+        "Options of typed consumers, by name; attributes of a consumer class come before them. See :doc:`/typed`.",
+        "Typed consumers",
+        kind=MAPPING,
+    ),
 )
 
 SETTINGS = {setting.name: setting for setting in _DECLARED}

@@ -32,14 +32,20 @@ KNOWN: Mapping[str, str] = {
     # Frames and users of sockets
     "message.dropped.invalid_frame": "A frame for a demultiplexer is not an object with stream and payload.",
     "message.dropped.invalid_json": "A frame is not JSON.",
+    "message.dropped.invalid_message": "A frame is no message of its typed consumer; the client is told so at first.",
     "message.dropped.invalid_payload": "A frame for a demultiplexer has a payload that its consumer does not take.",
     "message.dropped.login_required": "A frame of a user who is not logged in any more.",
+    "message.dropped.unauthenticated": "A frame for a typed consumer that had not admitted its socket.",
     "message.dropped.unknown_stream": "A frame for a demultiplexer names a stream that it does not have.",
+    "connection.closed.flood": "A socket was closed because its client sent too many invalid messages.",
     "connection.closed.gap": "A socket was closed because one of its ordered messages did not come.",
+    "connection.denied.authentication": "A typed consumer did not admit a client.",
     "connection.denied.login_required": "A handshake without a logged-in user.",
     "connection.denied.origin": "A handshake from an origin that is not allowed.",
     # Consumers
     "consumer.failed.exception": "A consumer raised something.",
+    "consumer.failed.message": "A typed consumer raised something for a message; the client was told that it failed.",
+    "event.failed.exception": "An event failed for one member of its group: it was invalid, or its handler raised.",
     "session.dropped.ended": "Changes to a session that had ended meanwhile.",
     "turn.lost.layer": "The end of an ordered message's turn could not be told to the layer.",
     # Responses of workers

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 from channels import formats
+from channels import variants as variant_texts
 from channels.formats import HttpReply, WebsocketReply
 from channels.interface.effects import ToClient
 from channels.interface.states import RequestInput, SocketInput
 from channels.types import Content
+from channels.variants import Variants
 
 
 class SocketReply(NamedTuple):
@@ -17,12 +19,29 @@ class SocketReply(NamedTuple):
         handshake: The input it is to a socket that is connecting.
         stream: The input it is to a socket that is open.
         frames: The frame it holds, as effects: none or one.
+        variants: What some of the sockets get instead, or None.
+        identity: Who the client of the socket is from now on, or None.
     """
 
     reply: WebsocketReply
     handshake: SocketInput
     stream: SocketInput
     frames: tuple[ToClient, ...]
+    variants: Variants | None = None
+    identity: str | None = None
+
+    def seen_by(self, channel: str, identity: str | None) -> "SocketReply | None":
+        """Return what this is to the socket ``channel`` whose client is ``identity``; None is nothing."""
+        if self.variants is None:
+            return self
+        text = self.variants.pick(self.reply.text, channel, identity)
+        if text is None:
+            return None
+        return self if text is self.reply.text else self._replace(frames=_text_frame(text), variants=None)
+
+
+def _text_frame(text: str) -> tuple[ToClient, ...]:
+    return (ToClient({"type": "websocket.send", "text": text}),)
 
 
 def _handshake_input(reply: WebsocketReply) -> SocketInput:
@@ -41,11 +60,12 @@ def read_websocket(content: Content, channel: str = "a WebSocket's reply channel
     reply = formats.read_websocket_reply(content, channel)
     frames: tuple[ToClient, ...] = ()
     if reply.text is not None:
-        frames = (ToClient({"type": "websocket.send", "text": reply.text}),)
+        frames = _text_frame(reply.text)
     elif reply.data is not None:
         frames = (ToClient({"type": "websocket.send", "bytes": reply.data}),)
     stream = SocketInput.DATA if reply.close is None else SocketInput.CLOSE
-    return SocketReply(reply, _handshake_input(reply), stream, frames)
+    variants, identity = variant_texts.read_variants(content), variant_texts.read_identity(content)
+    return SocketReply(reply, _handshake_input(reply), stream, frames, variants, identity)
 
 
 class RequestReply(NamedTuple):

@@ -51,6 +51,7 @@ class WebsocketBridge:
         self._path: str = scope["path"]
         self._limits = limits
         self._held: list[SocketReply] = []
+        self._identity: str | None = None
         self._order = 0
         self._in_flight: ToLayer | None = None
         self._close_code = ABNORMAL_CLOSURE
@@ -96,9 +97,15 @@ class WebsocketBridge:
                 content = read_websocket(content, self.reply_channel)
             except MalformedReply as error:
                 return self.malformed(error)
+        if content.identity is not None and not via_group:
+            self._identity = content.identity
         if self.state is State.CONNECTING:
             return self._step(Input.GROUP if via_group else content.handshake, content)
-        return self._step(content.stream, content)
+        return self._stream(content)
+
+    def _stream(self, read: SocketReply) -> Effects:
+        own = read.seen_by(self.reply_channel, self._identity)
+        return () if own is None else self._step(own.stream, own)
 
     def malformed(self, error: MalformedReply) -> Effects:
         """A message that is no reply arrived; whoever read it has logged and counted it."""
@@ -181,7 +188,7 @@ class WebsocketBridge:
         effects: list[Effect] = [ToClient({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})]
         held, self._held = self._held, []
         for each in (*held, read):
-            effects += self._step(each.stream, each)
+            effects += self._stream(each)
         return effects
 
     def _choose_subprotocol(self, asked: str | None) -> str | None:

@@ -1,0 +1,113 @@
+"""Events: from anywhere in the project to the consumers of every member of a group, each in its own context.
+
+The sender reads the members and sends them in pieces to one channel; a worker that takes a large piece cuts it again,
+and runs the consumers of a small one. Which consumer serves a member is what routing says of the member's path,
+so an event is routed like a frame. A piece travels under the path of one of its members: any typed consumer takes it.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from channels import counters
+from channels.channel import Channel
+from channels.exceptions import ChannelFull, ChannelSocketException
+from channels.message import Message
+from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
+from channels.session_stores import session_for_reply_channel
+from channels.typed.context import ConnectionContext
+from channels.types import Content
+
+logger = logging.getLogger("django.channels.typed")
+
+CHANNEL = "typed.event"
+"""Takes events, in pieces of a group."""
+
+EVENT = "event"
+MEMBERS = "members"
+
+PIECE = 100
+"""Members that one worker runs the consumers of, one after the other."""
+
+PIECES = 16
+"""Pieces that are sent at once: a fraction of what a channel holds."""
+
+LARGEST_PIECE = 5000
+"""Members in one message, whose names take some 250 kB."""
+
+
+def send_event(group: str, event: Content, channel_layer: Any = None) -> None:
+    """Send ``event`` to the consumers of the members of ``group``; inside a consumer, when it ends.
+
+    Args:
+        group: Name of the group.
+        event: The event as a JSON-like dict.
+        channel_layer: None is the default layer.
+    """
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER] if channel_layer is None else channel_layer
+    members = layer.group_channels(group)
+    for piece in _cut(members):
+        content = _make_piece(piece, event)
+        if content is not None:
+            Channel(CHANNEL, channel_layer=layer).send(content)
+
+
+def _cut(members: Sequence[str]) -> Iterator[Sequence[str]]:
+    size = min(max(PIECE, -(-len(members) // PIECES)), LARGEST_PIECE)
+    for start in range(0, len(members), size):
+        yield members[start : start + size]
+
+
+def _make_piece(members: Sequence[str], event: Content) -> Content | None:
+    """Return the message for ``members``, or None if none of them has a typed consumer."""
+    for position, member in enumerate(members):
+        context = ConnectionContext.load(session_for_reply_channel(member))
+        if context is not None:
+            return {"path": context.path, MEMBERS: list(members[position:]), EVENT: event}
+    return None
+
+
+def fan_out(message: Message) -> None:
+    """Hand the event of a piece on to its members. What fails for one of them ends there."""
+    layer, members, event = message.channel_layer, message[MEMBERS], message[EVENT]
+    if len(members) <= PIECE:
+        _run_all(layer, members, event)
+        return
+    for piece in _cut(members):
+        content = _make_piece(piece, event)
+        if content is None:
+            continue
+        try:
+            Channel(CHANNEL, channel_layer=layer).send(content, immediately=True)
+        except ChannelFull:
+            # Workers are behind: then this one does it, and the event is late instead of lost.
+            for start in range(0, len(piece), PIECE):
+                _run_all(layer, piece[start : start + PIECE], event)
+
+
+def _run_all(layer: Any, members: Sequence[str], event: Content) -> None:
+    for member in members:
+        try:
+            _run(layer, member, event)
+        except Exception:
+            counters.add("event.failed.exception")
+            logger.exception("Failed to process channel event for %s", member)
+
+
+def _run(layer: Any, member: str, event: Content) -> None:
+    """Run the consumer of ``member``, as routing finds it by the path of its socket."""
+    context = ConnectionContext.load(session_for_reply_channel(member))
+    if context is None:
+        logger.debug("An event for %s, which has no typed consumer or is gone, is not delivered.", member)
+        return
+    message = Message({"reply_channel": member, "path": context.path, EVENT: event}, CHANNEL, layer)
+    match = layer.router.match(message)
+    if match is None:
+        counters.add("message.dropped.no_route")
+        logger.error("No route takes events for the path %s of %s.", context.path, member)
+        return
+    consumer, kwargs = match
+    try:
+        consumer(message, **kwargs)
+    except ChannelSocketException as error:
+        message.reply_channel.send({"close": getattr(error, "code", None) or True})  # type: ignore[union-attr]

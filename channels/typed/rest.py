@@ -1,0 +1,79 @@
+"""The handshake as a view of Django REST framework: its authentication, permission and throttle classes decide."""
+
+from typing import Any
+
+from rest_framework.generics import GenericAPIView
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from channels.typed.authentication import (
+    AuthenticationResult,
+    BaseAuthenticator,
+    find_object,
+    has_queryset,
+    make_result,
+    warn_about_objects,
+)
+
+
+class HandshakeView(GenericAPIView):  # type: ignore[misc] # Untyped.
+    """Answers 200 to whom the consumer's classes admit.
+
+    Attributes:
+        consumer: Whose handshake this is.
+        found: The object that the URL names, or None.
+    """
+
+    consumer: Any = None
+    found: Any = None
+
+    def handle(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Find the object, if the consumer has any, and ask for permission."""
+        self.found = find_object(self.consumer, kwargs)
+        if self.found is not None:
+            self.check_object_permissions(request, self.found)
+        return Response({"detail": "OK"})
+
+    get = post = put = patch = delete = options = handle
+
+    def perform_content_negotiation(self, request: Any, force: bool = False) -> Any:
+        """Choose nothing: the answer becomes a message, whatever the handshake accepts."""
+        return JSONRenderer(), "application/json"
+
+
+class RestAuthenticator(BaseAuthenticator):
+    """Admits whom the classes of Django REST framework admit.
+
+    ``authentication_classes``, ``permission_classes`` and ``throttle_classes`` of the consumer count; None is the
+    default of REST framework's settings.
+    """
+
+    @classmethod
+    def validate_configuration(cls, consumer: Any) -> None:
+        chosen = consumer.permission_classes
+        asked = GenericAPIView.permission_classes if chosen is None else chosen
+        warn_about_objects(consumer, [each for each in asked if not _is_default(each)])
+
+    def check(self, request: Any, kwargs: dict[str, Any]) -> AuthenticationResult:
+        consumer = self.consumer
+        view = HandshakeView(consumer=consumer)
+        for name in ("authentication_classes", "permission_classes", "throttle_classes"):
+            chosen = getattr(consumer, name)
+            if chosen is not None:
+                setattr(view, name, chosen)
+        if has_queryset(consumer):
+            view.queryset = consumer.get_queryset()
+        view.lookup_field = consumer.lookup_field
+        view.lookup_url_kwarg = consumer.lookup_url_kwarg
+        view.setup(request, **kwargs)
+        response = view.dispatch(request, **kwargs)
+        # Asked for only where it was found out: it would authenticate once more after a failure.
+        user = view.request.user if response.status_code != 401 else None
+        return make_result(response.status_code, response.data, user, view.found)
+
+
+def _is_default(permission: Any) -> bool:
+    from rest_framework.permissions import BasePermission
+
+    method = getattr(permission, "has_object_permission", None)
+    return method is BasePermission.has_object_permission

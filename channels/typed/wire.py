@@ -1,0 +1,125 @@
+"""Messages as text: models to JSON and back, keys in the spelling of the client, errors in the documented shape."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel, to_snake
+from pydantic_core import from_json, to_json
+
+from channels.typed import settings
+
+T = TypeVar("T")
+
+ACTION = "action"
+
+
+class InvalidMessage(Exception):
+    """What a client sent is no message of the consumer.
+
+    Args:
+        reason: One word for counters.
+        details: What the client is told: dicts with ``type``, ``loc`` and ``msg``.
+    """
+
+    def __init__(self, reason: str, details: list[dict[str, Any]]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.details = details
+
+
+def describe(kind: str, text: str) -> list[dict[str, Any]]:
+    """Return an error that is not one of a field in the shape of those that are."""
+    return [{"type": kind, "loc": [], "msg": text}]
+
+
+@functools.lru_cache(maxsize=1024)
+def _camel(key: str) -> str:
+    return to_camel(key) if key.isidentifier() and not key.startswith("_") else key
+
+
+@functools.lru_cache(maxsize=1024)
+def _snake(key: str) -> str:
+    return to_snake(key) if key.isidentifier() and not key.startswith("_") else key
+
+
+def _map_keys(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {change(key) if isinstance(key, str) else key: _map_keys(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_map_keys(item, change) for item in value]
+    return value
+
+
+def camelize(value: Any) -> Any:
+    """Return ``value`` with every key that is a name in camelCase."""
+    return _map_keys(value, _camel)
+
+
+def decamelize(value: Any) -> Any:
+    """Return ``value`` with every key that is a name in snake_case."""
+    return _map_keys(value, _snake)
+
+
+def _move(content: Any, old: str, new: str) -> Any:
+    """Return ``content`` with the key ``old`` called ``new``, in its place."""
+    if not isinstance(content, dict) or old == new or old not in content:
+        return content
+    return {new if key == old else key: value for key, value in content.items() if key != new}
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How keys are spelled for clients.
+
+    Attributes:
+        action_key: The key that tells messages apart.
+        is_camel: Whether keys are in camelCase.
+    """
+
+    action_key: str = ACTION
+    is_camel: bool = False
+
+    @classmethod
+    def of_project(cls) -> "Spelling":
+        """Return the spelling that CHANNELS_TYPED asks for."""
+        return cls(settings.get("MESSAGE_ACTION_KEY"), bool(settings.get("CAMELIZE")))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether keys are those of the models."""
+        return not self.is_camel and self.action_key == ACTION
+
+    def encode(self, message: BaseModel) -> str:
+        """Return ``message`` as JSON."""
+        return message.model_dump_json() if self.is_plain else self.encode_content(message.model_dump(mode="json"))
+
+    def encode_content(self, content: Any) -> str:
+        """Return JSON-like ``content`` as JSON."""
+        content = _move(content, ACTION, self.action_key)
+        return to_json(camelize(content) if self.is_camel else content).decode()
+
+    def decode(self, adapter: TypeAdapter[T], text: bytes) -> T:
+        """Return the message that ``text`` is.
+
+        Raises:
+            InvalidMessage: It is none.
+        """
+        try:
+            if not self.is_plain:
+                text = self._respell(text)
+            return adapter.validate_json(text)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_context=False, include_input=False)
+            details = [{**each, "loc": list(each["loc"])} for each in errors]
+            reason = "malformed" if details[0]["type"] == "json_invalid" else "invalid"
+            raise InvalidMessage(reason, details) from error
+
+    def _respell(self, text: bytes) -> bytes:
+        try:
+            content = from_json(text)
+        except ValueError as error:
+            raise InvalidMessage("malformed", describe("json_invalid", f"Invalid JSON: {error}")) from error
+        return to_json(_move(decamelize(content) if self.is_camel else content, self.action_key, ACTION))

@@ -1,0 +1,314 @@
+"""Who is admitted: by Django REST framework's classes or without it, told by a message or refused in the handshake."""
+
+import warnings
+
+import pytest
+from django.contrib.auth.models import Group as Room
+from django.contrib.auth.models import Permission, User
+from rest_framework import permissions as rest
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.throttling import SimpleRateThrottle
+
+from channels.test import SocketRefused
+from channels.typed import (
+    AllowAny,
+    BasePermission,
+    DjangoAuthenticator,
+    HasPermission,
+    IsAuthenticated,
+    IsStaff,
+    PingMessage,
+    PongMessage,
+    TypedConsumer,
+)
+
+OK = {"status_code": 200, "status_text": "OK", "data": {"detail": "OK"}}
+NOT_PROVIDED = {
+    "status_code": 403,
+    "status_text": "Forbidden",
+    "data": {"detail": "Authentication credentials were not provided."},
+}
+
+
+class Pinging(TypedConsumer[PingMessage]):
+    """Base of the consumers of these tests."""
+
+    authentication_classes = [SessionAuthentication]
+
+    def receive_message(self, message, **kwargs):
+        self.send_message(PongMessage())
+
+
+class Members(Pinging):
+    """For users only."""
+
+    permission_classes = [rest.IsAuthenticated]
+
+
+class ByToken(BaseAuthentication):
+    """The token is the user's name."""
+
+    def authenticate(self, request):
+        name = request.query_params.get("token") or request.headers.get("Authorization", "").removeprefix("Token ")
+        if not name:
+            return None
+        user = User.objects.filter(username=name).first()
+        if user is None:
+            raise AuthenticationFailed("Invalid token.")
+        return user, name
+
+    def authenticate_header(self, request):
+        return "Token"
+
+
+def outcome(socket):
+    """Return the payload of the first message, and the close code that follows it or None."""
+    message = socket.receive_json()
+    assert message["action"] == "authentication"
+    return message["payload"]
+
+
+def consumer(base=Pinging, **attributes):
+    """Return a route to a consumer of these tests with some attributes."""
+    return [base.as_route(attrs=attributes)]
+
+
+def test_client_without_credentials_is_told_and_closed(open_socket):
+    """By default the socket opens, says why and closes with 1000."""
+    socket = open_socket(routes=consumer(Members), expect=None)
+    assert outcome(socket) == NOT_PROVIDED
+    assert socket.receive_close() == 1000
+
+
+def test_client_is_refused_before_the_socket_opens(open_socket):
+    """Where the project chooses so, the handshake is refused with the status and the reason."""
+    with pytest.raises(SocketRefused) as caught:
+        open_socket(routes=consumer(Members, refuse_before_open=True))
+    assert caught.value.status == 403
+    assert b"Authentication credentials were not provided." in caught.value.body
+
+
+def test_refusal_before_opening_may_be_the_setting(open_socket, settings):
+    """For all consumers of a project."""
+    settings.CHANNELS_TYPED = {"REFUSE_BEFORE_OPEN": True}
+    with pytest.raises(SocketRefused):
+        open_socket(routes=consumer(Members))
+
+
+def test_user_is_admitted(open_socket, user):
+    """The user of the session."""
+    assert outcome(open_socket(routes=consumer(Members), user=user, expect=None)) == OK
+
+
+def test_nothing_is_said_where_the_class_says_so(open_socket, user):
+    """Without the message the first one is an answer; a refusal is only a close."""
+    routes = consumer(Members, send_authentication_message=False)
+    socket = open_socket(routes=routes, user=user, expect=None)
+    socket.send_json({"action": "ping"})
+    assert socket.receive_json()["action"] == "pong"
+    refused = open_socket(routes=routes, expect=None)
+    assert refused.receive_close() == 1000
+
+
+@pytest.mark.parametrize("where", ["query", "header"])
+def test_token_authenticates(open_socket, user, where):
+    """From the query string or a header."""
+    routes = consumer(Members, authentication_classes=[ByToken])
+    if where == "query":
+        socket = open_socket("/?token=ada", routes=routes, expect=None)
+    else:
+        socket = open_socket("/", headers={"Authorization": "Token ada"}, routes=routes, expect=None)
+    assert outcome(socket) == OK
+
+
+@pytest.mark.parametrize(("path", "detail"), [("/?token=eve", "Invalid token."), ("/", NOT_PROVIDED["data"]["detail"])])
+def test_scheme_that_can_be_asked_for_refuses_with_401(open_socket, path, detail):
+    """As in HTTP, where the class names a scheme."""
+    socket = open_socket(path, routes=consumer(Members, authentication_classes=[ByToken]), expect=None)
+    assert outcome(socket) == {"status_code": 401, "status_text": "Unauthorized", "data": {"detail": detail}}
+
+
+def test_failing_authentication_is_a_500(open_socket, caplog):
+    """The client is told no more; the log has the reason."""
+
+    class Broken(BaseAuthentication):
+        def authenticate(self, request):
+            raise ZeroDivisionError("a secret")
+
+    socket = open_socket(routes=consumer(authentication_classes=[Broken]), expect=None)
+    assert outcome(socket) == {
+        "status_code": 500,
+        "status_text": "Internal Server Error",
+        "data": {"detail": "Internal server error"},
+    }
+    assert socket.receive_close() == 1000
+    assert "a secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("permission", "status"),
+    [
+        (rest.IsAuthenticated & rest.IsAdminUser, 403),
+        (rest.IsAuthenticated | rest.IsAdminUser, 200),
+        (rest.IsAuthenticated & ~rest.IsAdminUser, 200),
+        (IsAuthenticated & IsStaff, 403),
+        (IsAuthenticated | IsStaff, 200),
+        (IsAuthenticated & ~IsStaff, 200),
+        (IsStaff | rest.IsAuthenticated, 200),
+        (rest.IsAdminUser | IsAuthenticated, 200),
+        (~(IsAuthenticated | IsStaff), 403),
+        (AllowAny, 200),
+    ],
+)
+@pytest.mark.parametrize("authenticator", [None, DjangoAuthenticator])
+def test_permissions_combine(open_socket, user, permission, status, authenticator):
+    """Those of REST framework, those of this package, and both together, with either authenticator."""
+    routes = consumer(permission_classes=[permission], authenticator_class=authenticator)
+    assert outcome(open_socket(routes=routes, user=user, expect=None))["status_code"] == status
+
+
+def test_permission_of_django_admits(open_socket, user):
+    """A permission that the user has."""
+
+    class MayAdd(HasPermission):
+        permission = "auth.add_group"
+
+    routes = consumer(permission_classes=[MayAdd], authenticator_class=DjangoAuthenticator)
+    assert outcome(open_socket(routes=routes, user=user, expect=None))["status_code"] == 403
+    user.user_permissions.add(Permission.objects.get(codename="add_group"))
+    assert outcome(open_socket(routes=routes, user=user, expect=None))["status_code"] == 200
+
+
+def test_throttle_refuses(open_socket, settings):
+    """Throttles count handshakes."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "throttle"}}
+
+    class Twice(SimpleRateThrottle):
+        rate = "2/hour"
+
+        def get_cache_key(self, request, view):
+            return "everybody"
+
+    routes = consumer(throttle_classes=[Twice])
+    found = [outcome(open_socket(routes=routes, expect=None))["status_code"] for _ in range(3)]
+    assert found == [200, 200, 429]
+
+
+class TestObjects:
+    """A room by its key in the URL."""
+
+    @pytest.fixture
+    def room(self, user):
+        """A room with a member."""
+        room = Room.objects.create(name="den")
+        user.groups.add(room)
+        return room
+
+    def test_member_is_admitted_and_has_the_object(self, open_socket, user, room):
+        """The object and the user are there on later messages."""
+        socket = open_socket(f"/rooms/{room.pk}/", user=user)
+        socket.send_json({"action": "who"})
+        assert socket.receive_json()["payload"] == ["den", "ada", 1]
+
+    def test_others_are_refused(self, open_socket, room):
+        """Another user may not enter, and is told so."""
+        socket = open_socket(f"/rooms/{room.pk}/", user=User.objects.create_user("bob"), expect=403)
+        assert socket.receive_close() == 1000
+
+    @pytest.mark.parametrize("key", ["4711", "nonsense"])
+    def test_missing_object_is_a_404(self, open_socket, user, key):
+        """A key that leads nowhere, and one that is none."""
+        socket = open_socket(f"/rooms/{key}/", user=user, expect=404)
+        assert socket.receive_close() == 1000
+
+    def test_object_that_is_gone_closes(self, open_socket, user, room):
+        """The socket outlives its object by one message."""
+        socket = open_socket(f"/rooms/{room.pk}/", user=user)
+        Room.objects.all().delete()
+        socket.send_json({"action": "who"})
+        assert socket.receive_close() == 4404
+
+    def test_lookup_by_another_field(self, open_socket, room):
+        """As in REST framework's views."""
+        options = {"queryset": Room.objects, "lookup_field": "name", "lookup_url_kwarg": "called"}
+        for authenticator in (None, DjangoAuthenticator):
+            route = Pinging.as_route({**options, "authenticator_class": authenticator}, path="^/(?P<called>[a-z]+)/")
+            assert outcome(open_socket("/den/", routes=[route], expect=None))["status_code"] == 200
+            assert outcome(open_socket("/lair/", routes=[route], expect=None))["status_code"] == 404
+
+    def test_object_permission_without_rest_framework(self, open_socket, user, room):
+        """The plain variant asks for objects too."""
+
+        class IsMember(BasePermission):
+            def has_object_permission(self, request, view, obj):
+                return request.user.groups.filter(pk=obj.pk).exists()
+
+        attributes = {
+            "queryset": Room.objects,
+            "permission_classes": [IsAuthenticated & IsMember],
+            "authenticator_class": DjangoAuthenticator,
+        }
+        routes = [Pinging.as_route(attributes, path="^/(?P<pk>[0-9]+)/")]
+        assert outcome(open_socket(f"/{room.pk}/", routes=routes, user=user, expect=None)) == OK
+        bob = User.objects.create_user("bob")
+        assert outcome(open_socket(f"/{room.pk}/", routes=routes, user=bob, expect=None))["status_code"] == 403
+        assert outcome(open_socket(f"/{room.pk}/", routes=routes, expect=None)) == NOT_PROVIDED
+
+    def test_permission_for_objects_without_queryset_warns(self):
+        """It would never be asked."""
+
+        class IsMember(rest.BasePermission):
+            def has_object_permission(self, request, view, obj):
+                return False
+
+        class Plain(BasePermission):
+            def has_object_permission(self, request, view, obj):
+                return False
+
+        with pytest.warns(RuntimeWarning, match="no queryset is defined"):
+            consumer(permission_classes=[IsMember])
+        with pytest.warns(RuntimeWarning, match="no queryset is defined"):
+            consumer(permission_classes=[Plain], authenticator_class=DjangoAuthenticator)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            consumer(permission_classes=[rest.IsAuthenticated, rest.IsAuthenticated | rest.IsAdminUser])
+            consumer(permission_classes=[IsAuthenticated])
+
+    def test_route_that_captures_nothing_is_told(self, open_socket, caplog):
+        """The log says which part of the path is missing."""
+        socket = open_socket(routes=consumer(queryset=Room.objects), expect=500)
+        assert socket.receive_close() == 1000
+        assert "(?P<pk>...)" in caplog.text
+
+
+def test_url_parts_without_a_queryset_are_no_object(open_socket):
+    """A captured room name needs no model."""
+    open_socket("/chat/a/")
+
+
+def test_user_who_is_gone_closes_the_socket(open_socket, user):
+    """A handler that asks for the user of a deleted account does not get an anonymous one."""
+    socket = open_socket(user=user)
+    user.delete()
+    socket.send_json({"action": "ping"})
+    assert socket.receive_json()["action"] == "pong"
+    socket.send_json({"action": "who"})
+    assert socket.receive_close() == 4403
+
+
+def test_login_required_is_asked_on_every_message(open_socket, user):
+    """The attribute of all WebSocket consumers holds here too."""
+    routes = consumer(permission_classes=[], login_required=True)
+    assert outcome(open_socket(routes=routes, expect=None))["status_code"] == 403
+    socket = open_socket(routes=routes, user=user)
+    user.delete()
+    socket.send_json({"action": "ping"})
+    assert socket.receive_close() == 4403
+
+
+def test_form_method_checks_csrf(open_socket, user):
+    """With ``auth_method = "post"`` REST framework's session authentication wants the token."""
+    payload = outcome(open_socket(routes=consumer(Members, auth_method="post"), user=user, expect=None))
+    assert payload["status_code"] == 403
+    assert payload["data"]["detail"].startswith("CSRF Failed")
