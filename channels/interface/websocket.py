@@ -15,6 +15,7 @@ from channels import close_codes, counters, formats
 from channels.exceptions import MalformedReply, MessageTooLarge
 from channels.interface.effects import Effect, Effects, ToClient, ToLayer
 from channels.interface.lengths import is_longer
+from channels.interface.hearing import Hearing
 from channels.interface.limits import NO_LIMIT, Limits, seconds_or_none
 from channels.interface.pages import denial, require_readable_path
 from channels.interface.reading import SocketReply, read_websocket
@@ -50,8 +51,7 @@ class WebsocketBridge:
         self._scope = scope if scope.get("root_path") else {**scope, "root_path": limits.root_path}
         self._path: str = scope["path"]
         self._limits = limits
-        self._held: list[SocketReply] = []
-        self._identity: str | None = None
+        self._hearing = Hearing(reply_channel, limits.held_deliveries)
         self._order = 0
         self._in_flight: ToLayer | None = None
         self._close_code = ABNORMAL_CLOSURE
@@ -98,13 +98,13 @@ class WebsocketBridge:
             except MalformedReply as error:
                 return self.malformed(error)
         if content.identity is not None and not via_group:
-            self._identity = content.identity
+            self._hearing.identity = content.identity
         if self.state is State.CONNECTING:
             return self._step(Input.GROUP if via_group else content.handshake, content)
         return self._stream(content)
 
     def _stream(self, read: SocketReply) -> Effects:
-        own = read.seen_by(self.reply_channel, self._identity)
+        own = self._hearing.own(read)
         return () if own is None else self._step(own.stream, own)
 
     def malformed(self, error: MalformedReply) -> Effects:
@@ -170,11 +170,7 @@ class WebsocketBridge:
         return [self._flying(RECEIVE, content)]
 
     def _hold(self, read: SocketReply) -> Effects:
-        if len(self._held) < self._limits.held_deliveries:
-            self._held.append(read)
-        else:
-            counters.add("websocket.dropped.handshake")
-            logger.debug("%s: too many messages of groups during its handshake; one is dropped.", self.reply_channel)
+        self._hearing.hold(read)
         return ()
 
     def _undecided(self, read: SocketReply) -> Effects:
@@ -186,8 +182,7 @@ class WebsocketBridge:
         self.accepted = True
         subprotocol = self._choose_subprotocol(read.reply.subprotocol)
         effects: list[Effect] = [ToClient({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})]
-        held, self._held = self._held, []
-        for each in (*held, read):
+        for each in (*self._hearing.release(), read):
             effects += self._stream(each)
         return effects
 
@@ -221,7 +216,7 @@ class WebsocketBridge:
         return self._refusal(503, "The site is too busy to open a connection.")
 
     def _refusal(self, status: int | None = None, reason: str = "") -> Effects:
-        self._drop_held()
+        self._hearing.drop()
         return [*denial(self._scope, status, reason), *self._disconnect()]
 
     def _data(self, read: SocketReply) -> Effects:
@@ -245,18 +240,13 @@ class WebsocketBridge:
     def _leave(self, event: Event) -> Effects:
         if not self.accepted:
             counters.add("websocket.abandoned.client")
-        self._drop_held()
+        self._hearing.drop()
         self._close_code = event.get("code") or (NO_STATUS if self.accepted else ABNORMAL_CLOSURE)
         return self._disconnect()
 
     def _closing(self, code: int) -> Effects:
         self._close_code = code
         return [ToClient({"type": "websocket.close", "code": code, "reason": ""}), *self._disconnect()]
-
-    def _drop_held(self) -> None:
-        if self._held:
-            counters.add("websocket.dropped.handshake", len(self._held))
-            self._held.clear()
 
     def _flying(self, channel: str, content: Content) -> ToLayer:
         self._in_flight = ToLayer(channel, content)

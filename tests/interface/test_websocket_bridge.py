@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels import counters
-from channels.exceptions import ChannelFull, LayerUnavailable, MessageTooLarge
+from channels.exceptions import ChannelFull, LayerUnavailable, MalformedReply, MessageTooLarge
 from channels.interface.effects import Effects, ToClient, ToLayer
 from channels.interface.limits import Limits
 from channels.interface.reading import read_websocket
@@ -504,3 +504,40 @@ def test_dismissed_client_is_asked_to_come_back() -> None:
     effects = [*bridge.dismissed("drain"), *bridge.dismissed("drain")]
     assert [event["code"] for event in events(effects)] == [1012]
     assert [content["code"] for content in disconnects(effects)] == [1012]
+
+
+def heard(bridge: WebsocketBridge, **content: Any) -> list[Any]:
+    """Return the texts that the client gets of a message to a group."""
+    return [event["text"] for event in events(bridge.reply({"text": "theirs", **content}, via_group=True))]
+
+
+def test_member_hears_its_own_part_of_a_group_message() -> None:
+    """By its channel first, then by its identity, else what most members hear."""
+    bridge = opened()
+    assert heard(bridge, texts_by_identity={"ada": "hers"}) == ["theirs"]
+    bridge.reply({"text": "welcome", "identity": "ada"})
+    assert heard(bridge, texts_by_identity={"ada": "hers"}) == ["hers"]
+    assert heard(bridge, texts_by_identity={"bob": "his"}) == ["theirs"]
+    assert heard(bridge, texts_by_identity={"ada": "hers"}, texts_by_channel={REPLY_CHANNEL: "own"}) == ["own"]
+    assert heard(bridge, texts_by_channel={REPLY_CHANNEL: None}) == []
+
+
+def test_part_of_a_held_group_message_is_chosen_when_the_client_is_known() -> None:
+    """A message that comes during the handshake is heard by whom the accepting reply names."""
+    bridge = connecting()
+    assert heard(bridge, texts_by_identity={"ada": "hers"}) == []
+    assert events(bridge.reply({"accept": True, "identity": "ada"}))[1:] == [{"type": "websocket.send", "text": "hers"}]
+
+
+def test_group_message_gives_nobody_an_identity() -> None:
+    """Only a reply to the one socket does."""
+    bridge = opened()
+    heard(bridge, identity="ada")
+    assert heard(bridge, texts_by_identity={"ada": "hers"}) == ["theirs"]
+
+
+@pytest.mark.parametrize("wrong", [{"texts_by_channel": ["a"]}, {"texts_by_identity": {"a": 1}}, {"identity": 7}])
+def test_malformed_variants_are_refused(wrong: dict[str, Any]) -> None:
+    """A message whose variants cannot be read is no reply."""
+    with pytest.raises(MalformedReply):
+        read_websocket({"text": "theirs", **wrong})
