@@ -14,7 +14,9 @@ from channels import conf
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
 
-PYTHON_BLOCK = re.compile(r"^(?P<indent> *)\.\. code-block:: python *\n(?:\1 +:\w+:.*\n)*(?P<body>(?:\1 +\S.*\n|\s*\n)+)", re.MULTILINE)
+PYTHON_BLOCK = re.compile(
+    r"^(?P<indent> *)\.\. code-block:: python *\n(?:\1 +:\w+:.*\n)*(?P<body>(?:\1 +\S.*\n|\s*\n)+)", re.MULTILINE
+)
 SETTING = re.compile(r"^\.\. py:data:: (\w+)\n   :value: (.+)$", re.MULTILINE)
 COMMAND_OPTION = re.compile(r"^``(--[a-z_-]+)", re.MULTILINE)
 

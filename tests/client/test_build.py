@@ -1,4 +1,4 @@
-"""The JavaScript client: its unit tests, its files in the package, which its source has to make, and its npm package."""
+"""The JavaScript client: its unit tests, its built files, which its source has to make, and its npm package."""
 
 import json
 import re

@@ -52,6 +52,17 @@ PLANTED = {
         ("tickets/consumers.py", "returned-message", 'return {"accept": True}'),
         ("tickets/tests.py", "old-import", "from channels.tests import ChannelTestCase, WSClient, apply_routes"),
     ],
+    "site11": [
+        (
+            "docker-compose.yml",
+            "daphne-command",
+            "command: daphne inventory.asgi:channel_layer --bind 0.0.0.0 --port 8000",
+        ),
+        ("inventory/settings.py", "old-backend", '"BACKEND": "asgi_redis.RedisChannelLayer",'),
+        ("requirements.txt", "requirement", "channels==1.1.8"),
+        ("requirements.txt", "requirement", "asgi_redis==1.4.3"),
+        ("stock/demultiplexers.py", "slight", "slight_ordering = True"),
+    ],
 }
 
 
@@ -95,6 +106,14 @@ class Site:
         token = "t" * 32
         headers = {"Cookie": f"csrftoken={token}", "X-CSRFToken": token}
         return httpx.post(f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers, timeout=SECONDS)
+
+    def log_in(self, name: str) -> str:
+        """Make a user, use the login page and return the cookie."""
+        user = f"from django.contrib.auth.models import User; User.objects.create_user('{name}', password='pw')"
+        self.manage("shell", "-c", user)
+        answer = self.post("/login/", username=name, password="pw")
+        assert answer.status_code == 302, answer.text
+        return f"sessionid={answer.cookies['sessionid']}"
 
     def open(self, path: str, cookie: str = "") -> ClientConnection:
         """Open a socket as a page of the site does; it is closed with the site."""
@@ -166,11 +185,7 @@ def test_site_of_2017_runs(start_site):
     """Includes, explicit accepts, strict order, users, origins, classes with groups of their own."""
     site = start_site("site2017", "support")
     site.serve("--threads", "4")
-    user = "from django.contrib.auth.models import User; User.objects.create_user('ann', password='pw')"
-    site.manage("shell", "-c", user)
-    login = site.post("/login/", username="ann", password="pw")
-    assert login.status_code == 302, login.text
-    cookie = f"sessionid={login.cookies['sessionid']}"
+    cookie = site.log_in("ann")
     agent, urgent = site.open("/agents/red/", cookie), site.open("/agents/urgent/")
     customer = site.open("/tickets/7/", cookie)
     for number in range(20):
@@ -193,3 +208,33 @@ def test_tests_of_2017_pass(start_site):
     """With the old import and the old client."""
     printed = start_site("site2017", "support").manage("test", "-v", "1")
     assert re.search(r"Ran 3 tests.*OK", printed, re.DOTALL), printed
+
+
+def test_site_of_1_1_runs(start_site):
+    """Streams of bindings and of a consumer over one socket; rows that change in views and through the socket."""
+    site = start_site("site11", "inventory")
+    site.serve()
+    row = "from stock.models import Item; Item.objects.create(shelf='a1', name='nails', count=10, cost='0.05')"
+    clerk, stranger = site.open("/stock/a1/", site.log_in("ann")), site.open("/stock/b2/")
+    assert hear(clerk) == {"stream": "notes", "payload": {"shelf": "a1"}}
+    assert hear(stranger) == {"stream": "notes", "payload": {"shelf": "b2"}}
+
+    def item(action: str, **changes: object) -> dict[str, object]:
+        data = {"shelf": "a1", "name": "nails", "count": 10, **changes}
+        return {"stream": "items", "payload": {"action": action, "pk": 1, "data": data, "model": "stock.item"}}
+
+    def low(action: str, count: int) -> dict[str, object]:
+        data = {"name": "nails", "count": count, "is_low": count < 3}
+        return {"stream": "low", "payload": {"action": action, "pk": 1, "data": data, "model": "stock.item"}}
+
+    site.manage("shell", "-c", row)
+    assert hear(clerk) == item("create")
+    assert site.post("/sell/1/", count="8").text == "2 left"
+    assert sorted([hear(clerk), hear(clerk)], key=str) == sorted([item("update", count=2), low("create", 2)], key=str)
+    assert hear(stranger) == low("create", 2)
+    update = {"action": "update", "pk": 1, "data": {"count": 5, "cost": "0.01"}}
+    stranger.send(json.dumps({"stream": "items", "payload": update}))
+    clerk.send(json.dumps({"stream": "items", "payload": update}))
+    assert sorted([hear(clerk), hear(clerk)], key=str) == sorted([item("update", count=5), low("delete", 2)], key=str)
+    clerk.send(json.dumps({"stream": "notes", "payload": {"note": "counted"}}))
+    assert hear(clerk) == {"stream": "notes", "payload": {"note": "counted"}}
