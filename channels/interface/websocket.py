@@ -14,8 +14,8 @@ from typing import Any
 from channels import close_codes, counters, formats
 from channels.exceptions import MalformedReply, MessageTooLarge
 from channels.interface.effects import Effect, Effects, ToClient, ToLayer
-from channels.interface.lengths import is_longer
 from channels.interface.hearing import Hearing
+from channels.interface.lengths import is_longer
 from channels.interface.limits import NO_LIMIT, Limits, seconds_or_none
 from channels.interface.pages import denial, require_readable_path
 from channels.interface.reading import SocketReply, read_websocket
