@@ -1,0 +1,11 @@
+"""Routing of the project."""
+
+from channels import route
+from tests.monitor.site import consumers
+
+channel_routing = [
+    route("websocket.connect", consumers.connect),
+    route("websocket.receive", consumers.echo),
+    route("test.slow", consumers.slow),
+    route("test.fail", consumers.fail),
+]
