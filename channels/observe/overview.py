@@ -173,13 +173,14 @@ def _processes(inspection: Inspection) -> list[ProcessRow]:
 def _process(announcement: Announcement, now: float) -> ProcessRow:
     details = dict(announcement.content)
     said_at = float(details.pop("time", announcement.at))
+    heard = max(0.0, now - announcement.at)
     return ProcessRow(
         name=announcement.name,
         kind=str(details.pop("kind", "unknown")),
         host=str(details.pop("host", "")),
         pid=int(details.pop("pid", 0)),
-        uptime=max(0.0, said_at - float(details.pop("started", said_at))),
-        heard=max(0.0, now - announcement.at),
+        uptime=max(0.0, said_at - float(details.pop("started", said_at))) + heard,
+        heard=heard,
         skew=said_at - announcement.at,
         channels=tuple(details.pop("channels", ())),
         details=details,
