@@ -3,6 +3,7 @@
 import type { CloseOptions, Data, SocketEvents, SocketOptions } from "./options";
 import { pauseBefore } from "./pauses";
 import { watchWake } from "./wake";
+import type { Watch } from "./wake";
 
 type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void };
 type Listeners = { [T in keyof SocketEvents]: Set<Listener<SocketEvents[T]>> };
@@ -38,7 +39,7 @@ export class ReconnectingWebSocket {
   private readonly options: SocketOptions;
   private readonly listeners: Listeners = { open: new Set(), message: new Set(), error: new Set(), close: new Set() };
   private readonly queue: Data[] = [];
-  private readonly stopWatching: () => void;
+  private readonly watch: Watch;
   private native: WebSocket | null = null;
   private binary: BinaryType = "blob";
   private failures = 0;
@@ -58,7 +59,7 @@ export class ReconnectingWebSocket {
     this.url = url;
     this.protocols = protocols;
     this.options = { ...DEFAULTS, ...options, constructor };
-    this.stopWatching = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
+    this.watch = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
     this.connect();
   }
 
@@ -113,6 +114,7 @@ export class ReconnectingWebSocket {
    * @throws DOMException InvalidStateError: there is no connection, and no room to keep the message.
    */
   send(data: Data): void {
+    this.watch.look(); // After a sleep a connection looks open that is not: what it takes is lost.
     if (this.native && this.readyState === this.OPEN) return this.native.send(data as string);
     if (this.isStopped) throw this.refusal("it was closed for good");
     if (this.options.queueSize === 0) {
@@ -216,7 +218,7 @@ export class ReconnectingWebSocket {
     this.isStopped = true;
     clearTimeout(this.retryTimer);
     clearTimeout(this.timeoutTimer);
-    this.stopWatching();
+    this.watch.stop();
   }
 
   private emit<T extends keyof SocketEvents>(type: T, event: SocketEvents[T]): void {

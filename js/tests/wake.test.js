@@ -37,6 +37,15 @@ test("a sleep that the timers show makes another connection at once", () => {
   assert.deepEqual([sockets.length, Boolean(sockets[0].closedWith)], [2, true]);
 });
 
+test("what is sent right after a sleep waits for the new connection", () => {
+  const socket = open({ queueSize: 1 });
+  skew += 130_000;
+  socket.send("x");
+  clock.pass(0);
+  latest().accept();
+  assert.deepEqual(sockets.map(({ sent }) => sent), [[], ["x"]]);
+});
+
 test("a page that is only slowed down keeps its connection", () => {
   open();
   for (let minute = 0; minute < 10; minute++) {

@@ -1,4 +1,4 @@
-"""The JavaScript client: its unit tests, its built files, which its source has to make, and its npm package."""
+"""The JavaScript client: its unit tests, what its source makes of the package's files, and its package for npm."""
 
 import json
 import re

@@ -62,7 +62,7 @@ export declare class ReconnectingWebSocket {
     private readonly options;
     private readonly listeners;
     private readonly queue;
-    private readonly stopWatching;
+    private readonly watch;
     private native;
     private binary;
     private failures;

@@ -41,30 +41,33 @@ var exports_ = (() => {
   // src/wake.ts
   var LOOK_EVERY = 5e3;
   function watchWake(sleepThreshold, onWake) {
-    if (typeof window === "undefined" || typeof document === "undefined") return () => {
-    };
+    if (typeof window === "undefined" || typeof document === "undefined") return { look: () => {
+    }, stop: () => {
+    } };
+    const lookEvery = Math.min(LOOK_EVERY, sleepThreshold / 2);
     let lookedAt = Date.now();
     const hasSlept = () => {
       const gap = Date.now() - lookedAt;
       lookedAt = Date.now();
-      return gap > sleepThreshold + LOOK_EVERY;
+      return gap > sleepThreshold + lookEvery;
     };
     const look = () => void (hasSlept() && onWake(true));
     const greet = () => onWake(hasSlept());
     const greetIfVisible = () => void (document.visibilityState === "visible" && greet());
     const distrust = () => onWake(true);
-    const timer = setInterval(look, LOOK_EVERY);
+    const timer = setInterval(look, lookEvery);
     document.addEventListener("visibilitychange", greetIfVisible);
     document.addEventListener("resume", greet);
     window.addEventListener("pageshow", greet);
     window.addEventListener("online", distrust);
-    return () => {
+    const stop = () => {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", greetIfVisible);
       document.removeEventListener("resume", greet);
       window.removeEventListener("pageshow", greet);
       window.removeEventListener("online", distrust);
     };
+    return { look, stop };
   }
 
   // src/socket.ts
@@ -106,7 +109,7 @@ var exports_ = (() => {
       this.url = url;
       this.protocols = protocols;
       this.options = { ...DEFAULTS, ...options, constructor };
-      this.stopWatching = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
+      this.watch = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
       this.connect();
     }
     /** The state of the connection there is now: CONNECTING, OPEN, CLOSING or CLOSED. */
@@ -157,6 +160,7 @@ var exports_ = (() => {
      * @throws DOMException InvalidStateError: there is no connection, and no room to keep the message.
      */
     send(data) {
+      this.watch.look();
       if (this.native && this.readyState === this.OPEN) return this.native.send(data);
       if (this.isStopped) throw this.refusal("it was closed for good");
       if (this.options.queueSize === 0) {
@@ -250,7 +254,7 @@ var exports_ = (() => {
       this.isStopped = true;
       clearTimeout(this.retryTimer);
       clearTimeout(this.timeoutTimer);
-      this.stopWatching();
+      this.watch.stop();
     }
     emit(type, event) {
       const handler = this[`on${type}`];

@@ -1,0 +1,114 @@
+"""The network between a client and a server, as far as a test can break it: a TCP proxy on a free port."""
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+
+RESET = struct.pack("ii", 1, 0)
+"""Linger for no time: closing then resets the connection."""
+
+
+class _Link:
+    """One connection through the proxy, both halves of it."""
+
+    def __init__(self, *halves: socket.socket) -> None:
+        self.halves = halves
+        self.is_silent = False
+
+    def start(self) -> None:
+        """Carry bytes both ways."""
+        for source, target in (self.halves, self.halves[::-1]):
+            threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not self.is_silent:
+                    target.sendall(data)
+            if not self.is_silent:
+                target.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Break it so that both ends notice."""
+        for half in self.halves:
+            with suppress(OSError):
+                half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                half.shutdown(socket.SHUT_RD)
+            half.close()
+
+
+class Proxy:
+    """Carry connections to a port of the loopback address, until told otherwise.
+
+    Args:
+        target: The port of the server.
+
+    Attributes:
+        port: Where clients connect.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._lock = threading.Lock()
+        self._links: list[_Link] = []
+        self._state = "open"
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def cut(self) -> None:
+        """Reset all connections, and each new one at once."""
+        self._change("cut")
+
+    def silence(self) -> None:
+        """Swallow everything and tell nobody: no byte and no end of a connection gets through."""
+        self._change("silent")
+
+    def restore(self) -> None:
+        """Carry new connections again; those that fell silent stay so."""
+        self._change("open")
+
+    def close(self) -> None:
+        """End the proxy and everything that goes through it."""
+        self._change("cut")
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+    def _change(self, state: str) -> None:
+        with self._lock:
+            self._state = state
+            for link in self._links:
+                if state == "silent":
+                    link.is_silent = True
+                elif state == "cut":
+                    link.reset()
+            if state == "cut":
+                self._links.clear()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                with self._lock:
+                    self._take(client)
+
+    def _take(self, client: socket.socket) -> None:
+        if self._state == "open":
+            try:
+                link = _Link(client, socket.create_connection(("127.0.0.1", self.target), 5))
+            except OSError:
+                link = _Link(client)
+                link.reset()
+                return
+            link.halves[1].settimeout(None)
+            link.start()
+        else:
+            link = _Link(client)
+            if self._state == "cut":
+                link.reset()
+                return
+        self._links.append(link)
