@@ -152,8 +152,8 @@ _DECLARED = (
     Setting(
         "CHANNELS_WEBSOCKET_TIMEOUT",
         None,
-        "How long a WebSocket may live; then it is closed with 1000. None uses the layer's ``group_expiry``, -1 means "
-        "no limit.",
+        "How long a WebSocket may live; then it is closed with 1000. None and -1 mean no limit; with a layer that "
+        "cannot renew memberships of groups, None means its ``group_expiry``.",
         _INTERFACE,
         "seconds",
         SECONDS.or_endless().or_none(),

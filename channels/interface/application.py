@@ -27,6 +27,8 @@ from channels.interface.replies import ReplyRouter
 from channels.interface.reports import answer_probe, tell_unwanted
 from channels.interface.requests import HttpConnection
 from channels.interface.sockets import WebsocketConnection
+from channels.interface.upkeep import Upkeep
+from channels.layers.upkeep import upkeep_of
 from channels.types import ActionLogger, Receive, Scope, Send
 
 logger = logging.getLogger("django.channels.interface")
@@ -61,7 +63,7 @@ class ChannelsApplication:
     ) -> None:
         layer = make_asynchronous(layer)
         limits = limits or Limits()
-        if not limits.websocket_timeout:
+        if not limits.websocket_timeout and upkeep_of(layer) is None:
             # Memberships of groups end then, and a socket that outlives them would fall silent.
             limits = dataclasses.replace(limits, websocket_timeout=layer.group_expiry)
         self.layer = layer
@@ -69,7 +71,8 @@ class ChannelsApplication:
         self.action_logger = action_logger
         self._on_start = on_start
         self._services: dict[asyncio.AbstractEventLoop, Services] = {}
-        self._drains: dict[asyncio.AbstractEventLoop, Drain] = {}
+        self._in_use: dict[asyncio.AbstractEventLoop, Services] = {}
+        self._keepers: dict[asyncio.AbstractEventLoop, list[Drain | Upkeep]] = {}
         self._lock = threading.Lock()
         atexit.register(_at_exit, weakref.ref(self))
 
@@ -109,9 +112,26 @@ class ChannelsApplication:
             await _tell(send, denial(scope, refusal.status, refusal.text))
 
     def _shared(self) -> Services:
+        """Return what the connections of the running loop share."""
         loop = asyncio.get_running_loop()
-        services = self._services.get(loop)
-        return self._make_services(loop) if services is None else services
+        services = self._in_use.get(loop)
+        return self._begin(loop) if services is None else services
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> Services:
+        """Take up the first connection of ``loop``."""
+        services = self._services.get(loop) or self._make_services(loop)
+        keepers: list[Drain | Upkeep] = [Upkeep(services)]
+        if self.limits.drain_seconds is not None:
+            # Not before: some servers set up signals when the lifespan has begun (granian).
+            keepers.append(Drain(services))
+        with self._lock:
+            self._in_use = {old: kept for old, kept in self._in_use.items() if not old.is_closed()}
+            self._in_use[loop] = services
+            self._keepers = {old: kept for old, kept in self._keepers.items() if not old.is_closed()}
+            self._keepers[loop] = keepers
+        for keeper in keepers:
+            keeper.start()
+        return services
 
     def _make_services(self, loop: asyncio.AbstractEventLoop) -> Services:
         farewells = Farewells(self.layer, self.limits.disconnect_patience)
@@ -132,10 +152,6 @@ class ChannelsApplication:
             self._services = {old: kept for old, kept in self._services.items() if not old.is_closed()}
             self._services[loop] = services
             on_start, self._on_start = self._on_start, None
-        self._drains = {old: kept for old, kept in self._drains.items() if not old.is_closed()}
-        if self.limits.drain_seconds is not None:
-            self._drains[loop] = Drain(services)
-            self._drains[loop].install()
         if on_start is not None:
             on_start(self)
         return services
@@ -159,7 +175,7 @@ class ChannelsApplication:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
-                self._shared().router.start()
+                self._make_services(asyncio.get_running_loop()).router.start()
                 await send({"type": "lifespan.startup.complete"})
             elif event["type"] == "lifespan.shutdown":
                 await self.close()
@@ -169,9 +185,9 @@ class ChannelsApplication:
     async def close(self) -> None:
         """Send what is still waiting and let go of what the running event loop holds."""
         loop = asyncio.get_running_loop()
-        drain = self._drains.pop(loop, None)
-        if drain is not None:
-            await drain.stop()
+        for keeper in self._keepers.pop(loop, ()):
+            await keeper.stop()
+        self._in_use.pop(loop, None)
         services = self._services.pop(loop, None)
         if services is not None:
             # Some servers end without a word to their connections (granian).

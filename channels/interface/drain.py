@@ -55,7 +55,7 @@ class Drain:
         self._watch: asyncio.Task[None] | None = None
         self._signal: HeldSignal | None = None
 
-    def install(self) -> None:
+    def start(self) -> None:
         """Take notice of the end from now on, in every way that this process has."""
         self._signal = hold(self._loop, self.begin)
         told = _hypercorn_event()

@@ -27,8 +27,8 @@ class Limits:
         http_timeout: Seconds from the end of a request to the first byte of its response, and seconds that a
             client may pause while it sends a body. -1: no limit.
         websocket_connect_timeout: Seconds until a handshake is decided. -1: no limit.
-        websocket_timeout: Seconds a WebSocket may live; None or 0 is the layer's ``group_expiry``, because
-            memberships of groups end then. -1: no limit.
+        websocket_timeout: Seconds a WebSocket may live; -1: no limit. None or 0 is no limit, too, unless the layer
+            cannot renew memberships of groups: then it is ``group_expiry``, because they end then.
         max_body_bytes: Largest request body; None: no limit.
         body_part_bytes: Largest part of a request body in one message. A longer body follows the
             ``http.request`` message on a channel of its own. Layers carry at least 1 MB.

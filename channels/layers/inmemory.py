@@ -16,6 +16,7 @@ from channels.formats import copy_content
 from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
 from channels.layers.local_inspection import LocalInspection
 from channels.layers.local_turns import LocalTurns
+from channels.layers.local_upkeep import LocalUpkeep
 from channels.layers.store import Store, Tally
 from channels.layers.waiting import Timer, Waiter, Waiters
 from channels.types import Content
@@ -33,7 +34,7 @@ class ChannelLayer(BaseChannelLayer):
     members. Arguments are those of ``BaseChannelLayer``; the default capacity is 10, as in 1.x.
     """
 
-    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection")
+    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection", "upkeep")
     local_only = True
     default_capacity: ClassVar[int] = 10
 
@@ -47,6 +48,7 @@ class ChannelLayer(BaseChannelLayer):
         self._store = Store(self.expiry, self.group_expiry)
         self._waiters = Waiters()
         self.inspection = LocalInspection(self._lock, lambda: self._store, lambda: self.clock())
+        self.upkeep = LocalUpkeep(self._lock, lambda: self._store, lambda: self.clock())
         self.turns = LocalTurns(self.group_expiry, lambda: self.clock())
 
     # Sending

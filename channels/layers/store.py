@@ -7,6 +7,7 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
+from channels import names
 from channels.formats import copy_content
 from channels.layers.base import Delivery
 
@@ -36,6 +37,7 @@ class Store:
         self.tallies: dict[str, Tally] = {}
         self.total = Tally()
         self.expired: list[str] = []
+        self.epoch = names.random_part()
         self._next_sweep = 0.0
 
     def put(self, queue: str, delivery: Delivery, capacity: int, now: float) -> bool:

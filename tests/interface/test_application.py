@@ -17,6 +17,12 @@ from tests.support.asgi import FakeConsumer, FakeServer, eventually, in_loop
 WHOLE = {"status": 200, "headers": [(b"X-Made-By", b"consumer")], "content": b"hello"}
 
 
+class PlainLayer(ChannelLayer):
+    """An in-memory layer that renews nothing."""
+
+    extensions = ("groups",)
+
+
 class FailingLayer(ChannelLayer):
     """An in-memory layer whose server comes and goes."""
 
@@ -206,9 +212,10 @@ async def test_socket_is_closed_at_the_end_of_its_life() -> None:
 
 
 @in_loop
-async def test_socket_lives_as_long_as_its_group_memberships_by_default() -> None:
-    """Later it would miss what is sent to its groups."""
-    assert ChannelsApplication(ChannelLayer(group_expiry=77)).limits.websocket_timeout == 77
+async def test_socket_lives_as_long_as_its_memberships_where_those_are_not_renewed() -> None:
+    """Later it would miss what is sent to its groups; with a layer that renews them there is no limit."""
+    assert ChannelsApplication(PlainLayer(group_expiry=77)).limits.websocket_timeout == 77
+    assert ChannelsApplication(ChannelLayer(group_expiry=77)).limits.websocket_timeout is None
 
 
 @in_loop

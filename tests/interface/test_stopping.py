@@ -100,3 +100,38 @@ def test_site_recovers_when_redis_comes_back(tmp_path: Path, own_redis: RedisSer
         assert wait_for(lambda: can_echo(server), "an echo after the outage")
         assert httpx.get(f"{server.url}/page/", timeout=SECONDS, trust_env=False).status_code == 200
         assert server.log().count("No replies can be received") == 1
+
+
+def wait_for_upkeep(redis: RedisServer) -> None:
+    """Wait until the interface knows which epoch it is in."""
+    with redis.client() as client:
+        wait_for(lambda: client.exists("asgi::epoch"), "an epoch")
+
+
+def test_sockets_come_back_after_a_flush_of_redis(tmp_path: Path, own_redis: RedisServer) -> None:
+    """Their memberships are gone, so the interface closes them: a client that comes back hears its group again."""
+    with site("uvicorn", tmp_path, PROJECT_REDIS=own_redis.url) as (server, journal):
+        with connect(f"{server.ws_url}/group/") as client:
+            client.send("everyone hear")
+            assert client.recv(SECONDS) == "everyone hear"
+            wait_for_upkeep(own_redis)
+            own_redis.flush()
+            assert close_code(client) == 1012
+        with connect(f"{server.ws_url}/group/") as client:
+            client.send("everyone hear again")
+            assert client.recv(SECONDS) == "everyone hear again"
+        wait_for(lambda: [entry["code"] for entry in disconnects(journal)][:1] == [1012], "a disconnect")
+        assert "has lost what it held" in server.log()
+
+
+def test_sockets_come_back_when_redis_restarts_empty(tmp_path: Path, own_redis: RedisServer) -> None:
+    """The same without a word of Redis."""
+    with site("uvicorn", tmp_path, PROJECT_REDIS=own_redis.url) as (server, journal):
+        with connect(f"{server.ws_url}/group/") as client:
+            client.send("everyone hear")
+            assert client.recv(SECONDS) == "everyone hear"
+            wait_for_upkeep(own_redis)
+            own_redis.stop()
+            own_redis.start()
+            assert close_code(client) == 1012
+        wait_for(lambda: disconnects(journal), "a disconnect")

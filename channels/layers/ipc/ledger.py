@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; kept in the file, so that another version of this package does not misread them."""
 
 SCHEMA = """
@@ -24,8 +24,8 @@ CREATE INDEX members_by_channel ON members (channel);
 CREATE TABLE waiters (id INTEGER PRIMARY KEY, queue TEXT, bell TEXT, UNIQUE (queue, bell));
 CREATE INDEX waiters_by_bell ON waiters (bell);
 CREATE TABLE announced (name TEXT PRIMARY KEY, at REAL, until REAL, body BLOB) WITHOUT ROWID;
-CREATE TABLE totals (messages_size INT, members_size INT, sent INT, refused INT, next_sweep REAL);
-INSERT INTO totals VALUES (0, 0, 0, 0, 0);
+CREATE TABLE totals (messages_size INT, members_size INT, sent INT, refused INT, next_sweep REAL, epoch TEXT);
+INSERT INTO totals VALUES (0, 0, 0, 0, 0, lower(hex(randomblob(8))));
 """
 
 ROW_BYTES = 100
@@ -276,7 +276,10 @@ class Ledger:
         """Forget all but those who wait."""
         for table in ("queues", "messages", "members"):
             self.execute(f"DELETE FROM {table}")
-        self.execute("UPDATE totals SET messages_size = 0, members_size = 0, sent = 0, refused = 0")
+        self.execute(
+            "UPDATE totals SET messages_size = 0, members_size = 0, sent = 0, refused = 0, "
+            "epoch = lower(hex(randomblob(8)))"
+        )
         self._change.clear()
 
     def statistics(self) -> dict[str, float]:

@@ -41,6 +41,7 @@ from channels.layers.redis.shards import BLOCK_SECONDS, Shard, make_shards
 from channels.layers.redis.statistics import read_statistics
 from channels.layers.redis.turns import RedisTurns
 from channels.layers.redis.unfinished import UnfinishedMethods
+from channels.layers.redis.upkeep import RedisUpkeep
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.layers")
@@ -74,7 +75,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection")
+    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection", "upkeep")
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         self._durable = Durable(prefix, self._ring, codec, redelivery_after, max_deliveries)
         self._process = self._new_process(None)
         self.inspection: Inspection = RedisInspection(self, self._run, self._ring, self._sender, codec)
+        self.upkeep = RedisUpkeep(self.shards, prefix, group_expiry)
         self.turns = RedisTurns(self._run, self._post, prefix, self._ring, codec, group_expiry)
 
     def _new_process(self, parent: Process | None) -> Process:

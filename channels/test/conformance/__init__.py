@@ -16,10 +16,13 @@ from channels.test.conformance.inspecting import InspectionTests
 from channels.test.conformance.limits import LimitTests
 from channels.test.conformance.messages import MessageTests
 from channels.test.conformance.model import ModelTests
+from channels.test.conformance.upkeep import UpkeepTests
 from channels.test.conformance.waiting import WaitingTests
 
 
-class ConformanceTestCase(MessageTests, LimitTests, GroupTests, BatchTests, WaitingTests, InspectionTests, ModelTests):
+class ConformanceTestCase(
+    MessageTests, LimitTests, GroupTests, BatchTests, WaitingTests, InspectionTests, UpkeepTests, ModelTests
+):
     """Tests of everything that every layer promises. Mix it into a ``unittest.TestCase``."""
 
 
