@@ -16,7 +16,7 @@ from django.contrib.auth import login as auth_login
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest
 
-from channels import formats, names
+from channels import formats, names, variants
 from channels.exceptions import MalformedReply
 from channels.interface.reading import read_websocket
 from channels.interface.states import SocketInput
@@ -56,6 +56,7 @@ class WSClient(Client):
         self._path: str | None = None
         self._is_accepted = False
         self._held: deque[Content] = deque()
+        self._identity: str | None = None
 
     # What a browser has
 
@@ -254,6 +255,7 @@ class WSClient(Client):
                 raise AssertionError(f"Connection rejected: {content!r} ({error})") from error
             if decision is SocketInput.ACCEPT:
                 self._is_accepted = True
+                self._identity = variants.read_identity(content)
                 rest = {key: content[key] for key in ("text", "bytes", "close") if content.get(key)}
                 if rest:
                     self._held.append(rest)
@@ -263,7 +265,12 @@ class WSClient(Client):
         raise AssertionError("Connection rejected: the consumer neither accepted nor closed the socket")
 
     def _next_reply(self) -> Any:
-        return self._held.popleft() if self._held else super().receive()
+        content = self._held.popleft() if self._held else super().receive()
+        found = variants.read_variants(content) if content else None
+        if found is None:
+            return content
+        text = found.pick(content["text"], self.reply_channel, self._identity)
+        return self._next_reply() if text is None else {"text": text}
 
     def receive(self, json: bool = True) -> Any:
         """Return the next reply: the text of a frame, the whole content of another message, or None.

@@ -25,6 +25,7 @@ class ChatPayload(BaseModel):
 
     content: str
     to_all: bool = False
+    groups: list[str] | None = ["room.a"]
 
 
 class ChatMessage(BaseMessage):
@@ -108,7 +109,7 @@ class ChatConsumer(TypedConsumer[ChatIncoming, NotifyEvent | CloseEvent, ChatGro
                 self.send_message(PongMessage())
             case ChatMessage(payload=payload):
                 said = ChatGroupMessage(payload={"content": payload.content})
-                self.send_group_message(said, exclude_current=not payload.to_all)
+                self.send_group_message(said, payload.groups, exclude_current=not payload.to_all)
             case MoveMessage(action="join", payload=name):
                 self.join_group(name)
             case MoveMessage(payload=name):

@@ -54,6 +54,16 @@ def test_sender_is_left_out_of_its_group_message(open_socket, user):
     assert sender.receive_json()["action"] == "pong"
 
 
+def test_message_goes_to_every_group_of_the_sender(open_socket):
+    """Unless groups are named; a member of two of them hears it twice."""
+    sender, other, elsewhere = open_socket(), open_socket(), open_socket("/chat/b/")
+    sender.send_json(say("hi", groups=None))
+    assert [other.receive_json() for _ in range(2)] == [heard("hi", False, False)] * 2
+    assert elsewhere.receive_json() == heard("hi", False, False)
+    assert other.receive_nothing()
+    assert elsewhere.receive_nothing()
+
+
 def test_message_of_an_anonymous_client_is_nobodys(open_socket):
     """Two anonymous clients are not the same user; the connection is still told its own."""
     sender, other = open_socket(), open_socket()
