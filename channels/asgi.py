@@ -4,6 +4,7 @@ An untouched ``asgi.py`` of Channels 1.x works: what ``get_channel_layer`` retur
 ASGI-3 application.
 """
 
+import functools
 from typing import Any
 
 import django
@@ -65,7 +66,7 @@ def make_application(
         channel_layers[alias].channel_layer,
         Limits(**{**from_settings, **limits}),
         action_logger=action_logger,
-        on_start=watch.add_server,
+        on_start=functools.partial(watch.add_server, alias=alias),
     )
 
 

@@ -261,6 +261,21 @@ _DECLARED = (
         SECONDS,
     ),
     Setting(
+        "CHANNELS_METRICS",
+        None,
+        "Where each worker and interface process shows metrics to Prometheus, such as ``127.0.0.1:9400``: the first port "
+        "that is free from there on. Whoever reaches it may read them. See :doc:`/monitoring`.",
+        "Monitoring",
+        kind=TEXT.or_none(),
+    ),
+    Setting(
+        "CHANNELS_TRACING",
+        False,
+        "Trace messages with OpenTelemetry, from the client through workers and back. See :doc:`/monitoring`.",
+        "Monitoring",
+        kind=BOOLEAN,
+    ),
+    Setting(
         "CHANNELS_TYPED",
         {},
         "Options of typed consumers, by name; attributes of a consumer class come before them. See :doc:`/typed`.",

@@ -1,46 +1,110 @@
-"""When processes begin to be visible: workers when they are ready, servers when they begin to serve."""
+"""When processes begin to be visible: workers when they are ready, servers when they begin to serve.
+
+Each is shown on its layer (``presence``) and, where the settings ask for it, to Prometheus (``metrics``).
+"""
 
 import functools
+import logging
 import os
 import threading
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from channels import conf
 from channels.layers.inspection import inspection_of
-from channels.observe import presence
+from channels.observe.presence import Presence
 from channels.signals import worker_ready
 from channels.types import Content
 
+logger = logging.getLogger("django.channels.observe")
+
+
+class Source(NamedTuple):
+    """What runs in this process on one layer.
+
+    Attributes:
+        alias: Of the layer.
+        layer: The layer, or a wrapper of it.
+        kind: ``worker`` or ``server``.
+        describe: Returns what it says of itself; None when it is over.
+    """
+
+    alias: str
+    layer: Any
+    kind: str
+    describe: Callable[[], Content | None]
+
 
 class Watch:
-    """The presences of this process: one for the workers of each layer, one for each application that serves."""
+    """What this process shows of itself: its workers by layer, and its applications that serve."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._workers: dict[tuple[int, int], tuple[presence.Presence, weakref.WeakSet[Any]]] = {}
+        self._pid = os.getpid()
+        self._sources: list[Source] = []
+        self._workers: dict[int, weakref.WeakSet[Any]] = {}
+        self._metrics: str | None = None
 
     def add_worker(self, sender: Any, **kwargs: Any) -> None:
         """Show ``sender``, a worker, until it is told to stop; receiver of ``worker_ready``."""
         layer = getattr(sender, "channel_layer", None)
-        inspection = inspection_of(layer)
-        if inspection is None or not hasattr(sender, "apply_channel_filters"):
+        if layer is None or not hasattr(sender, "apply_channel_filters"):
             return
-        key = os.getpid(), id(inspection)
         with self._lock:
-            shown, workers = self._workers.get(key, (None, weakref.WeakSet()))
+            self._begin()
+            workers = self._workers.get(id(layer))
+            if workers is None or _describe_workers(workers) is None:
+                workers = self._workers[id(layer)] = weakref.WeakSet()
+                workers.add(sender)
+                self._add(Source(layer.alias, layer, "worker", functools.partial(_describe_workers, workers)))
             workers.add(sender)
-            if shown is None or not shown.is_running:
-                shown = presence.Presence(inspection, "worker", functools.partial(_describe_workers, workers))
-                shown.start()
-            self._workers[key] = shown, workers
 
-    def add_server(self, application: Any) -> None:
-        """Show ``application``, a ``ChannelsApplication``, for as long as it serves."""
-        inspection = inspection_of(application.layer)
+    def add_server(self, application: Any, alias: str = "") -> None:
+        """Show ``application``, a ``ChannelsApplication`` on the layer ``alias``, for as long as it serves."""
+        with self._lock:
+            self._begin()
+            describe = functools.partial(_describe_server, weakref.ref(application))
+            self._add(Source(alias, application.layer, "server", describe))
+
+    def sources(self) -> list[tuple[Source, Content]]:
+        """Return what runs in this process, and what each says of itself now."""
+        with self._lock:
+            found = [(source, source.describe()) for source in self._sources]
+            self._sources = [source for source, content in found if content is not None]
+        return [(source, content) for source, content in found if content is not None]
+
+    def _begin(self) -> None:
+        if self._pid != os.getpid():  # A fork runs nothing of what its parent runs.
+            self._pid, self._metrics = os.getpid(), None
+            self._sources.clear()
+            self._workers.clear()
+        if self._metrics is None and conf.get("CHANNELS_METRICS") is not None:
+            self._metrics = self._serve_metrics()
+
+    def _serve_metrics(self) -> str | None:
+        try:
+            from channels.observe import metrics
+
+            address = metrics.serve(self.sources, conf.get("CHANNELS_METRICS"))
+        except ImportError:
+            logger.error("CHANNELS_METRICS needs prometheus-client: pip install 'channels-classic[metrics]'")
+        except (OSError, ValueError) as error:
+            logger.error("The metrics of this process are not shown: %s", error)
+        else:
+            logger.info("Metrics at http://%s/metrics", address)
+            return address
+        return None
+
+    def _add(self, source: Source) -> None:
+        self._sources.append(source)
+        inspection = inspection_of(source.layer)
         if inspection is not None:
-            presence.Presence(
-                inspection, "server", functools.partial(_describe_server, weakref.ref(application))
-            ).start()
+            Presence(inspection, source.kind, lambda: self._with_metrics(source)).start()
+
+    def _with_metrics(self, source: Source) -> Content | None:
+        content = source.describe()
+        return None if content is None else {**content, "metrics": self._metrics}
 
 
 def _describe_workers(workers: "weakref.WeakSet[Any]") -> Content | None:
