@@ -263,17 +263,10 @@ _DECLARED = (
     Setting(
         "CHANNELS_METRICS",
         None,
-        "Where each worker and interface process shows metrics to Prometheus, such as ``127.0.0.1:9400``: the first port "
-        "that is free from there on. Whoever reaches it may read them. See :doc:`/monitoring`.",
+        "Where each worker and interface process shows metrics to Prometheus, such as ``127.0.0.1:9400``: the first "
+        "port that is free from there on. Whoever reaches it may read them. See :doc:`/monitoring`.",
         "Monitoring",
         kind=TEXT.or_none(),
-    ),
-    Setting(
-        "CHANNELS_TRACING",
-        False,
-        "Trace messages with OpenTelemetry, from the client through workers and back. See :doc:`/monitoring`.",
-        "Monitoring",
-        kind=BOOLEAN,
     ),
     Setting(
         "CHANNELS_TYPED",
