@@ -120,6 +120,10 @@ KNOWN: Mapping[str, str] = {
     "layer.failed.connection": "A command or a connection to a server of the layer failed.",
     "layer.lost.receive": "A worker lost the layer.",
     "layer.regained.receive": "A worker reached the layer again.",
+    "worker.restarted.error": "A worker thread failed outside its consumers and started again.",
+    "worker.stopped.grace": "A worker that was told to stop did not finish in time; what it ran is lost.",
+    "worker.stopped.memory": "A worker process had more memory than it may and made way for a fresh one.",
+    "worker.stopped.messages": "A worker process had run as many messages as it may and made way for a fresh one.",
 }
 """Each counter of this package and what it counts."""
 

@@ -1,8 +1,10 @@
 """Workers: take messages from a layer, run their consumers, stop in order."""
 
 import fnmatch
+import functools
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -11,40 +13,23 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
-from channels import counters, handback, ordering
+from channels import conf, counters, handback, ordering
 from channels.backoff import Backoff
 from channels.dispatch import DEFAULT_MESSAGE_RETRIES, act_on_error, dispatch
-from channels.exceptions import ConsumeLater, DenyConnection, LayerUnavailable
+from channels.exceptions import LayerUnavailable
 from channels.hand import Hand
 from channels.handback import Watchdog
+from channels.kept import Callback, OnError, is_kept, run_kept
 from channels.layers.base import Delivery
-from channels.layers.twins import DELIVERIES
-from channels.message import Message, pending_message_store
+from channels.message import pending_message_store
+from channels.pace import Pace
 from channels.signals import worker_ready
-from channels.types import Consumer, Content
+from channels.types import Content
 
 logger = logging.getLogger("django.channels")
 
-Callback = Callable[[str, Message], None]
-OnError = Callable[[Message, Consumer, BaseException], None]
-
-RECEIVE_SECONDS = 1.0
-"""How long a worker waits for a message before it looks whether it shall stop."""
-
-BATCH_SECONDS = 0.002
-"""How long the messages taken together may take to run, by what messages took so far."""
-
-BATCH_LIMIT = 32
-"""Most messages a worker takes together."""
-
-_MEMORY = 0.2
-"""Weight of the newest message in the average time of a message."""
-
-_OUTLIER = 4.0
-"""How many times the average one message counts at most."""
-
-JOIN_SECONDS = 60.0
-"""How long a group waits for its threads to finish what they are doing."""
+AT_ONCE_STATUS = 128
+"""Exit status of a process that a second signal ends, less the number of the signal."""
 
 
 class Worker:
@@ -66,11 +51,12 @@ class Worker:
     def __init__(
         self,
         channel_layer: Any,
-        callback: Callable[[str, Message], None] | None = None,
+        callback: Callback | None = None,
         message_retries: int = DEFAULT_MESSAGE_RETRIES,
         signal_handlers: bool = True,
         only_channels: Iterable[str] | None = None,
         exclude_channels: Iterable[str] | None = None,
+        after_message: Callable[[], None] | None = None,
     ) -> None:
         self.channel_layer = channel_layer
         self.callback = callback
@@ -78,24 +64,47 @@ class Worker:
         self.signal_handlers = signal_handlers
         self.only_channels = only_channels
         self.exclude_channels = exclude_channels
+        self.after_message = after_message
         self.termed = False
         self.in_job = False
-        self._average = BATCH_SECONDS
+        self.job: str | None = None
+        self.messages = 0
+        self.turned_at: float | None = None
+        self._batch_limit: int = conf.get("CHANNELS_BATCH_LIMIT")
+        self._signals = 0
+        self._pace = Pace()
         self._backoff = Backoff()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the layer could be reached when it was last asked for messages."""
+        return not self._backoff.failures
 
     def install_signal_handler(self) -> None:
         """Stop this worker on SIGTERM and SIGINT."""
         signal.signal(signal.SIGTERM, self.sigterm_handler)
         signal.signal(signal.SIGINT, self.sigterm_handler)
 
-    def sigterm_handler(self, signo: int, frame: Any) -> None:
+    def stop(self) -> None:
         """Tell the worker to stop. It ends what it has begun, and hands back what it took and has not."""
         # Nothing is raised here: a message that is on its way from the server would be lost.
         self.termed = True
+
+    def sigterm_handler(self, signo: int, frame: Any) -> None:
+        """Tell the worker to stop; the second signal ends the process at once."""
+        self._count_signal(signo)
+        self.stop()
         if self.in_job:
             logger.info("Shutdown signal received while busy, waiting for loop termination")
         else:
             logger.info("Shutdown signal received while idle, terminating immediately")
+
+    def _count_signal(self, signo: int) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            logger.warning("Second shutdown signal received, ending at once; what was begun is lost.")
+            # Not an exception: consumers may catch any.
+            os._exit(AT_ONCE_STATUS + signo)
 
     def apply_channel_filters(self, channels: Iterable[str]) -> list[str]:
         """Return those of ``channels`` that this worker may consume."""
@@ -126,11 +135,13 @@ class Worker:
         # What was received, and ordered messages whose turn came with the end of the one before.
         hand = ordering.pick_up()
         watchdog = Watchdog(self.channel_layer, hand)
+        patience: float = conf.get("CHANNELS_RECEIVE_TIMEOUT")
         # What a consumer sends leaves in one write with the next receive, if that comes soon.
         with pending_message_store.posting_to(self.channel_layer), closing(watchdog):
             while not self.termed:
+                self.turned_at = time.monotonic()
                 # The receive brings home what ended turns released; who has turns out does not wait for others.
-                deliveries = self._receive(channels, 0 if ordering.is_unsettled() else RECEIVE_SECONDS)
+                deliveries = self._receive(channels, 0 if ordering.is_unsettled() else patience)
                 for delivery in deliveries:
                     hand.extend((channel, delivery.content) for channel in delivery.channels)
                 if not self.termed:
@@ -139,12 +150,13 @@ class Worker:
                     watchdog.watch()
                 self._run_hand(hand)
                 # Those that succeeded, and those that were not run: these wait for their turn in the layer now.
-                done = [delivery.content for delivery in deliveries if self._is_kept(delivery.content)]
+                done = [delivery.content for delivery in deliveries if is_kept(self.channel_layer, delivery.content)]
                 if done:
                     self.channel_layer.finish_deliveries(done, True)
                 ordering.check_overdue(self.channel_layer)
             while ordering.settle(self.channel_layer):
                 self._run_hand(hand)
+        self.turned_at = None
 
     def _run_hand(self, hand: Hand) -> None:
         """Run what is in hand; once the worker is told to stop, only what has to be run here."""
@@ -158,13 +170,10 @@ class Worker:
             while entry := hand.begin():
                 self._run_one(*entry)
 
-    def _batch_limit(self) -> int:
-        """Return how many messages may be taken now: one where consumers are slow, so that others get the rest."""
-        return max(1, min(BATCH_LIMIT, int(BATCH_SECONDS / self._average)))
-
     def _receive(self, channels: Sequence[str], timeout: float) -> list[Delivery]:
+        limit = self._pace.batch(self._batch_limit)
         try:
-            deliveries: list[Delivery] = self.channel_layer.receive_batch(channels, self._batch_limit(), timeout)
+            deliveries: list[Delivery] = self.channel_layer.receive_batch(channels, limit, timeout)
         except LayerUnavailable as error:
             if not self._backoff.failures:
                 counters.add("layer.lost.receive")
@@ -181,21 +190,24 @@ class Worker:
         return deliveries
 
     def _run_one(self, channel: str, content: Content) -> None:
-        self.in_job = True
-        started = time.perf_counter()
+        self.in_job, self.job = True, channel
+        self.turned_at = started = time.monotonic()
         try:
-            if self._is_kept(content):
-                self._run_kept(channel, content)
+            if is_kept(self.channel_layer, content):
+                run_kept(
+                    self.channel_layer, content, functools.partial(self._dispatch, channel, content), self.callback
+                )
             else:
                 self._dispatch(channel, content, self.callback, act_on_error)
         except Exception:
             counters.add("message.dropped.dispatch_failed")
             logger.exception("Error dispatching a message on %s", channel)
         finally:
-            self.in_job = False
-            # One message that took far longer, because the processor was taken away, says little of the others.
-            took = min(time.perf_counter() - started, _OUTLIER * self._average)
-            self._average += _MEMORY * (took - self._average)
+            self.in_job, self.job = False, None
+            self.messages += 1
+            self._pace.took(time.monotonic() - started)
+            if self.after_message is not None:
+                self.after_message()
 
     def _dispatch(self, channel: str, content: Content, callback: Callback | None, on_error: OnError) -> None:
         dispatch(
@@ -207,41 +219,6 @@ class Worker:
             message_retries=self.message_retries,
             on_error=on_error,
         )
-
-    def _is_kept(self, content: Content) -> bool:
-        """Return whether the layer keeps this message until it hears what came of it."""
-        is_in_hand = getattr(self.channel_layer, "is_in_hand", None) if DELIVERIES in content else None
-        return is_in_hand is not None and is_in_hand(content)
-
-    def _run_kept(self, channel: str, content: Content) -> None:
-        """Run a message that the layer keeps until it hears that the consumer and its sends succeeded.
-
-        Success is told to the layer for all messages in hand together, once they were run.
-        """
-        was_matched, has_failed = False, False
-
-        def callback(channel: str, message: Message) -> None:
-            nonlocal was_matched
-            was_matched = True
-            if self.callback is not None:
-                self.callback(channel, message)
-
-        def on_error(message: Message, consumer: Consumer, error: BaseException) -> None:
-            nonlocal has_failed
-            has_failed = not isinstance(error, DenyConnection)
-            if not isinstance(error, ConsumeLater):  # The layer delivers it again; a copy would make two of it.
-                act_on_error(message, consumer, error)
-
-        succeeded = False
-        try:
-            self.channel_layer.push(wait=True)  # What others sent is not to be counted here.
-            dropped = pending_message_store.dropped
-            self._dispatch(channel, content, callback, on_error)
-            self.channel_layer.push(wait=True)
-            succeeded = was_matched and not has_failed and pending_message_store.dropped == dropped
-        finally:
-            if not succeeded:
-                self.channel_layer.finish_deliveries([content], False)
 
 
 class WorkerGroup(Worker):
@@ -260,14 +237,19 @@ class WorkerGroup(Worker):
         self.sub_workers = [Worker(*args, **{**kwargs, "signal_handlers": False}) for _ in range(count)]
         self.threads: list[threading.Thread] = []
 
-    def sigterm_handler(self, signo: int, frame: Any) -> None:
+    def stop(self) -> None:
         """Tell all workers to stop."""
+        for worker in (self, *self.sub_workers):
+            worker.termed = True
+
+    def sigterm_handler(self, signo: int, frame: Any) -> None:
+        """Tell all workers to stop; the second signal ends the process at once."""
+        self._count_signal(signo)
+        self.stop()
         if not self.stop_gracefully:
             logger.info("Shutdown signal received by WorkerGroup, terminating immediately.")
             sys.exit(0)
         logger.info("Shutdown signal received by WorkerGroup, waiting for sub-workers.")
-        for worker in (self, *self.sub_workers):
-            worker.termed = True
 
     def ready(self) -> None:
         """Send ``worker_ready`` for this worker and each of the others."""
@@ -278,13 +260,27 @@ class WorkerGroup(Worker):
     def run(self) -> None:
         """Consume messages in all threads until told to stop."""
         self.threads = [
-            threading.Thread(target=worker.run, name=f"channels-worker-{number}", daemon=True)
+            threading.Thread(target=self._run_sub_worker, args=[worker], name=f"channels-worker-{number}", daemon=True)
             for number, worker in enumerate(self.sub_workers, start=2)
         ]
         for thread in self.threads:
             thread.start()
-        super().run()
-        for worker in self.sub_workers:
-            worker.termed = True
-        for thread in self.threads:
-            thread.join(JOIN_SECONDS)
+        try:
+            super().run()
+        finally:
+            self.stop()
+            deadline = time.monotonic() + conf.get("CHANNELS_STOP_GRACE")
+            for thread in self.threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run_sub_worker(self, worker: Worker) -> None:
+        """Run a worker of another thread; an error that ends it, unlike one of a consumer, ends it for a moment."""
+        backoff = Backoff()
+        while not worker.termed:
+            try:
+                worker.run()
+                return
+            except Exception:
+                counters.add("worker.restarted.error")
+                logger.exception("A worker thread failed; it starts again")
+                time.sleep(backoff.failed())

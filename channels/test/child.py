@@ -14,9 +14,9 @@ import threading
 import traceback
 from typing import Any
 
+from django.conf import settings
 from django.utils.module_loading import import_string
 
-from channels import worker as worker_module
 from channels.asgi import make_application
 from channels.interface.servers import UvicornServer
 from channels.registry import DEFAULT_CHANNEL_LAYER, ChannelLayerWrapper, channel_layers
@@ -77,7 +77,7 @@ def _set_up(report: Report, handover: Handover) -> None:
     logging.getLogger("django.channels").addHandler(_ErrorHandler(report))
     channel_layers.set(DEFAULT_CHANNEL_LAYER, channel_layers.make_test_backend(DEFAULT_CHANNEL_LAYER))
     # A worker that is told to stop looks once in so many seconds; tests end often.
-    worker_module.RECEIVE_SECONDS = 0.1
+    settings.CHANNELS_RECEIVE_TIMEOUT = 0.1
 
 
 def _make_worker(threads: int, serve_static: bool, **options: Any) -> Worker:

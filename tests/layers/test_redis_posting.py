@@ -250,7 +250,7 @@ def test_worker_sends_before_a_slow_consumer_runs(layer: RedisChannelLayer) -> N
 
     wrapper.router.add_route(route("c", answers))
     worker = Worker(wrapper, signal_handlers=False)
-    worker._average = 1e-6  # As after many fast ones: both are taken together.
+    worker._pace._average = 1e-6  # As after many fast ones: both are taken together.
     layer.send_batch(outgoing(1, 2))
     thread = threading.Thread(target=worker.run)
     thread.start()

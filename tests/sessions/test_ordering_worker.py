@@ -55,7 +55,7 @@ def work(site, *messages):
 
     worker.callback = note
     # It may take several messages at once from the start.
-    worker._average = 0.0001
+    worker._pace._average = 0.0001
     worker.run()
 
 
@@ -98,7 +98,7 @@ def test_turns_in_hand_are_used_at_a_stop(site, ran):
             worker.termed = True
 
     worker = Worker(site, callback=stop_at_second, signal_handlers=False)
-    worker._average = 0.0001
+    worker._pace._average = 0.0001
     site.send_batch([outgoing("a", 1, "x")])
     worker.run()
     assert ran == [("a", 1), ("a", 2), ("b", 1)]

@@ -9,9 +9,10 @@ from channels import Channel, route
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import BaseChannelLayer
 from channels.layers.inmemory import ChannelLayer
+from channels.pace import Pace
 from channels.registry import ChannelLayerWrapper
 from channels.signals import worker_ready
-from channels.worker import BATCH_LIMIT, Worker, WorkerGroup
+from channels.worker import Worker, WorkerGroup
 from tests.support.processes import wait_for
 
 
@@ -109,20 +110,23 @@ def test_worker_survives_an_unreachable_layer(run, caplog):
     assert caplog.text.count("can be reached again") == 1
 
 
-def test_worker_takes_one_message_at_a_time_when_consumers_are_slow():
+def test_one_message_is_taken_at_a_time_when_consumers_are_slow():
     """So that other workers can have the rest."""
-    worker = Worker(make_layer(route("c", lambda message: time.sleep(0.01))), signal_handlers=False)
+    pace = Pace()
     for _ in range(20):
-        worker._run_one("c", {})
-    assert worker._batch_limit() == 1
+        pace.took(0.01)
+    assert pace.batch(32) == 1
 
 
-def test_worker_takes_many_messages_when_consumers_are_fast():
-    """Up to a bound."""
-    worker = Worker(make_layer(route("c", lambda message: None)), signal_handlers=False)
-    assert worker._batch_limit() == 1
-    worker._average = 1e-6
-    assert worker._batch_limit() == BATCH_LIMIT
+def test_many_messages_are_taken_when_consumers_are_fast():
+    """Up to a bound; one that took long changes little."""
+    pace = Pace()
+    assert pace.batch(32) == 1
+    for _ in range(50):
+        pace.took(1e-6)
+    assert pace.batch(32) == 32
+    pace.took(60)
+    assert pace.batch(32) == 32
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,7 @@ def start_with_batch(run, layer, gate, count=5):
     for n in range(count):
         layer.send("c", {"n": n})
     worker = Worker(layer, signal_handlers=False)
-    worker._average = 1e-6
+    worker._pace._average = 1e-6
     run(worker)
     assert gate.entered.wait(10)
     return worker

@@ -1,0 +1,148 @@
+"""The options of ``runworker`` that limit workers and tell of their health, and what is made of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from channels import conf
+from channels.supervision.children import this_command
+from channels.supervision.health import HealthFile, HealthPort
+from channels.supervision.limits import Budget
+from channels.supervision.link import ToSupervisor
+from channels.supervision.supervisor import Supervisor
+from channels.supervision.systemd import Systemd
+from channels.supervision.watch import Reporter, Watch
+
+AT_LEAST_ONE = ("threads", "processes", "max_messages", "max_memory")
+
+MIB = 1024 * 1024
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="Run N worker processes under a supervisor, which replaces those that end (default: this process works).",
+    )
+    parser.add_argument(
+        "--max-messages",
+        type=int,
+        metavar="N",
+        help="Stop a process after N messages, and up to a tenth more at random; a supervisor starts a fresh one.",
+    )
+    parser.add_argument(
+        "--max-memory",
+        type=int,
+        metavar="MIB",
+        help="Stop a process that has more MiB of memory, as --max-messages does.",
+    )
+    parser.add_argument(
+        "--grace",
+        type=float,
+        metavar="SECONDS",
+        help="How long what runs may take to finish at a stop (default: the setting CHANNELS_STOP_GRACE, "
+        f"{conf.SETTINGS['CHANNELS_STOP_GRACE'].default}).",
+    )
+    parser.add_argument("--autoreload", action="store_true", help="Start again when the code changes; for development.")
+    parser.add_argument(
+        "--health-file", metavar="PATH", help="Keep a file that is there and fresh while the workers live."
+    )
+    parser.add_argument(
+        "--health-port", metavar="[HOST:]PORT", help="Answer HTTP at /live and /ready; HOST is 127.0.0.1 by default."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What was asked for.
+
+    Attributes:
+        processes: How many worker processes; None is this one, without a supervisor.
+        max_messages: Messages of a process.
+        max_memory: Bytes of a process.
+        grace: Seconds.
+        health_file: Path.
+        health_port: Host and port.
+    """
+
+    processes: int | None
+    max_messages: int | None
+    max_memory: int | None
+    grace: float
+    health_file: str | None
+    health_port: tuple[str, int] | None
+
+    def make_budget(self) -> Budget | None:
+        """Return what counts the messages of this process, if they are limited."""
+        return None if self.max_messages is None else Budget(self.max_messages)
+
+    def make_reporters(self) -> list[Reporter]:
+        """Return what tells of health.
+
+        Raises:
+            CommandError: The port is taken.
+        """
+        reporters: list[Reporter] = []
+        if self.health_file is not None:
+            reporters.append(HealthFile(self.health_file))
+        if self.health_port is not None:
+            try:
+                reporters.append(HealthPort(*self.health_port))
+            except OSError as error:
+                raise CommandError(f"--health-port: cannot listen on {self.health_port}: {error}") from error
+        return reporters
+
+    def make_watch(self, worker: Any, budget: Budget | None, link: ToSupervisor | None) -> Watch:
+        """Return what looks after the worker of this process. Under a supervisor that one tells of health."""
+        return Watch(
+            worker,
+            grace=self.grace,
+            max_memory=self.max_memory,
+            budget=budget,
+            link=link,
+            systemd=Systemd() if link is None else None,
+            reporters=self.make_reporters() if link is None else (),
+        )
+
+    def make_supervisor(self) -> Supervisor:
+        """Return what runs this very command in processes of its own."""
+        assert self.processes is not None
+        return Supervisor(this_command(), self.processes, self.grace, Systemd(), self.make_reporters())
+
+
+def read_options(options: Mapping[str, Any]) -> Limits:
+    """Return what the options of the command ask for.
+
+    Raises:
+        CommandError: They ask for what cannot be.
+    """
+    for name in AT_LEAST_ONE:
+        if options.get(name) is not None and options[name] < 1:
+            raise CommandError(f"--{name.replace('_', '-')} must be 1 or more.")
+    grace = options.get("grace")
+    if grace is not None and grace < 0:
+        raise CommandError("--grace must be 0 or more.")
+    if options.get("autoreload") and options.get("processes"):
+        raise CommandError("--autoreload does not go with --processes; use --threads in development.")
+    max_memory = options.get("max_memory")
+    return Limits(
+        processes=options.get("processes"),
+        max_messages=options.get("max_messages"),
+        max_memory=None if max_memory is None else max_memory * MIB,
+        grace=conf.get("CHANNELS_STOP_GRACE") if grace is None else grace,
+        health_file=options.get("health_file"),
+        health_port=_read_address(options.get("health_port")),
+    )
+
+
+def _read_address(text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    host, _, port = str(text).rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise CommandError(f"--health-port must be a port, or HOST:PORT, not {text!r}.")
+    return host or "127.0.0.1", int(port)
