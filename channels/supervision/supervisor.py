@@ -94,7 +94,7 @@ class Supervisor:
             self._look(place)
         self._renew()
         self._report()
-        for key, _ in self._selector.select(LOOK_SECONDS):
+        for key, _ in self._selector.select(min(LOOK_SECONDS, self._systemd.interval)):
             if key.fileobj is signals:
                 for number in signals.recv(4096):
                     self._on_signal(number)

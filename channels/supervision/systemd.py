@@ -1,6 +1,7 @@
 """Telling systemd how a service is: the datagrams of ``sd_notify(3)``."""
 
 import logging
+import math
 import os
 import socket
 import time
@@ -19,6 +20,9 @@ class Systemd:
 
     Args:
         environment: Environment variables; those of systemd are taken out.
+
+    Attributes:
+        interval: Seconds between two reports at most; infinite where no watchdog waits for them.
     """
 
     def __init__(self, environment: MutableMapping[str, str] | None = None) -> None:
@@ -27,8 +31,8 @@ class Systemd:
         # A name that begins with "@" is one of the abstract namespace of Linux.
         self._address = "\0" + address[1:] if address.startswith("@") else address
         is_watched = microseconds.isdigit() and pid in ("", str(os.getpid()))
-        # Twice as often as it must, as sd_watchdog_enabled(3) asks for.
-        self._interval = int(microseconds) / 2_000_000 if is_watched else None
+        # At least twice as often as it must, as sd_watchdog_enabled(3) asks for.
+        self.interval = int(microseconds) / 2_000_000 if is_watched else math.inf
         self._fed_at = 0.0
         self._text = ""
 
@@ -60,7 +64,7 @@ class Systemd:
             self._text = health.text
             self.notify(f"STATUS={health.text}")
         now = time.monotonic()
-        if self._interval is not None and health.is_live and now >= self._fed_at + self._interval:
+        if health.is_live and now >= self._fed_at + self.interval / 2:
             self._fed_at = now
             self.notify("WATCHDOG=1")
 

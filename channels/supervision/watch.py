@@ -69,6 +69,7 @@ class Watch:
         self._systemd = systemd
         self._reporters = reporters if systemd is None else [systemd, *reporters]
         self._stall_time: float = conf.get("CHANNELS_STALL_TIME")
+        self._interval = LOOK_SECONDS if systemd is None else min(LOOK_SECONDS, systemd.interval)
         self._reason = ""
         self._told_at: float | None = None
         self._ended, self._end = socket.socketpair()
@@ -91,6 +92,8 @@ class Watch:
         if self._link is not None:
             self._link.report(self.status())
             self._link.close()
+        if self._systemd is not None and self._told_at is None:
+            self._systemd.stopping()
         for reporter in self._reporters:
             reporter.close()
 
@@ -111,7 +114,7 @@ class Watch:
     def _run(self) -> None:
         watched: list[Any] = [self._ended] if self._link is None else [self._ended, self._link]
         while True:
-            ready, _, _ = select.select(watched, [], [], LOOK_SECONDS)
+            ready, _, _ = select.select(watched, [], [], self._interval)
             if self._ended in ready:
                 return
             try:
@@ -162,10 +165,9 @@ class Watch:
         threads = [main, *getattr(self._worker, "threads", ())]
         workers = [self._worker, *getattr(self._worker, "sub_workers", ())]
         frames = sys._current_frames()
-        return [
-            "".join(
-                [getattr(worker, "job", None) or "no message", ", in\n", *traceback.format_stack(frames[thread.ident])]
-            )
-            for worker, thread in zip(workers, threads, strict=False)
-            if thread.ident in frames and thread.is_alive()
-        ]
+        stacks = []
+        for worker, thread in zip(workers, threads, strict=False):
+            if thread.ident in frames and thread.is_alive():
+                stack = traceback.format_stack(frames[thread.ident])
+                stacks.append("".join([getattr(worker, "job", None) or "no message", ", in\n", *stack]))
+        return stacks

@@ -39,7 +39,7 @@ class Workers:
         layers = {
             "default": {"BACKEND": "channels.layers.redis.RedisChannelLayer", "CONFIG": config, "ROUTING": routing}
         }
-        (directory / "supervised_settings.py").write_text(SETTINGS.format(layers=layers))
+        (directory / "supervised_settings.py").write_text(SETTINGS.format(layers={"default": layer}))
         self.processes = Processes(directory, {"DJANGO_SETTINGS_MODULE": "supervised_settings"})
         self.processes.environment["PYTHONPATH"] += f":{directory}"
         self.layer: Any = RedisChannelLayer(**config)
