@@ -73,7 +73,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, _Handler)
-        self.health = Health(False, False, "starting")
+        self.health = Health(is_live=True, is_ready=False, text="starting")
         self.reported_at = time.monotonic()
 
     def latest(self) -> Health:

@@ -36,9 +36,7 @@ class Workers:
     def __init__(self, directory: Path, redis_url: str, routing: str = "tests.worker.supervised.routing") -> None:
         self.directory = directory
         config = {"hosts": [redis_url]}
-        layers = {
-            "default": {"BACKEND": "channels.layers.redis.RedisChannelLayer", "CONFIG": config, "ROUTING": routing}
-        }
+        layer = {"BACKEND": "channels.layers.redis.RedisChannelLayer", "CONFIG": config, "ROUTING": routing}
         (directory / "supervised_settings.py").write_text(SETTINGS.format(layers={"default": layer}))
         self.processes = Processes(directory, {"DJANGO_SETTINGS_MODULE": "supervised_settings"})
         self.processes.environment["PYTHONPATH"] += f":{directory}"

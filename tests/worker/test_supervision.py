@@ -283,14 +283,16 @@ def test_worker_that_lost_its_layer_lives_and_is_not_ready(tmp_path: Path, own_r
         port = free_port()
         workers.start("--health-port", f"127.0.0.1:{port}")
         workers.wait_until_ready()
+
+        def answer(path: str) -> int:
+            return httpx.get(f"http://127.0.0.1:{port}{path}").status_code
+
+        wait_for(lambda: answer("/ready") == 200, "Readiness", SECONDS)
         own_redis.stop()
-        workers.wait_for_log("The channel layer cannot be reached")
-        wait_for(
-            lambda: httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 503, "That it is not ready", SECONDS
-        )
-        assert httpx.get(f"http://127.0.0.1:{port}/live").status_code == 200
+        wait_for(lambda: answer("/ready") == 503, "That it is not ready", SECONDS)
+        assert answer("/live") == 200
         own_redis.start()
-        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200, "Readiness", SECONDS)
+        wait_for(lambda: answer("/ready") == 200, "Readiness again", SECONDS)
     finally:
         workers.close()
 
@@ -299,7 +301,7 @@ def test_worker_that_lost_its_layer_lives_and_is_not_ready(tmp_path: Path, own_r
 
 
 def test_autoreload_runs_the_new_code(workers: Workers, tmp_path: Path) -> None:
-    """And what runs is finished by the old."""
+    """Also after a mistake in it was corrected."""
     module = tmp_path / "reloaded.py"
     code = "from channels import Channel, route\n\ndef work(message):\n    Channel('results').send({{'n': {}}})\n\n"
     code += "routing = [route('work', work)]\n"
@@ -310,9 +312,13 @@ def test_autoreload_runs_the_new_code(workers: Workers, tmp_path: Path) -> None:
     workers.wait_until_ready()
     workers.send("work")
     assert workers.result()["n"] == 1
-    module.write_text(code.format(2) + "\nbroken(\n")
-    workers.wait_for_log("SyntaxError")
-    module.write_text(code.format(22))
-    workers.wait_until_ready(2)
+
+    def change(text: str, log: str) -> None:
+        """Write a module until that is noticed: nothing says when the reloader has begun to look."""
+        count = workers.log().count(log)
+        wait_for(lambda: module.write_text(text) and workers.log().count(log) > count, f"{log!r}", SECONDS)
+
+    change(code.format(2) + "\nbroken(\n", "SyntaxError")
+    change(code.format(22), "Listening on channels")
     workers.send("work")
     assert workers.result()["n"] == 22
