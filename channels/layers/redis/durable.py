@@ -109,7 +109,7 @@ class Durable:
                 if not taken and time.monotonic() >= end:
                     return []
                 if has_ticket(taken):
-                    taken = yield self.take(taken[0].channels[0], limit, in_hand, tickets=len(taken))
+                    taken = yield self.take(taken[0].channels[0], limit, in_hand)
             if taken:
                 return taken
 
@@ -122,12 +122,10 @@ class Durable:
                 return queue
         return None
 
-    def take(
-        self, queue: str, limit: int, in_hand: InHand, look: bool = False, tickets: int = 0
-    ) -> Plan[list[Delivery]]:
+    def take(self, queue: str, limit: int, in_hand: InHand, look: bool = False) -> Plan[list[Delivery]]:
         """Return up to ``limit`` messages of ``queue``; with ``look`` those of the dead before new ones."""
         shard = self._ring.shard_of(queue)
-        arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS, tickets)
+        arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS)
         keys = (self._stream(queue), self.dead_key(queue), self._prefix + queue, self._returned(queue))
         replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, keys, arguments)]}
         buried, *messages = replies[shard][0]
@@ -145,6 +143,7 @@ class Durable:
             # There may be more. Other channels get their turn before these do.
             self._next_look[queue] = time.monotonic() + LOOK_AGAIN_SECONDS
         deliveries = []
+        receipts: list[tuple[Content, Receipt]] = []
         for number, entry, count in messages:
             receipt = Receipt(shard, queue, number)
             try:
@@ -156,8 +155,9 @@ class Durable:
                 yield from self.finish([receipt])
                 continue
             content[DELIVERIES] = count
-            in_hand.add(content, receipt)
+            receipts.append((content, receipt))
             deliveries.append(Delivery((queue,), content, bool(flags & codec.VIA_GROUP)))
+        in_hand.add(receipts)
         return deliveries
 
     def finish(self, receipts: Sequence[Receipt]) -> Plan[None]:
@@ -189,8 +189,8 @@ class Durable:
         """Let messages that were handed out be handed out again at once, before others, in this order."""
         step: dict[int, list[bytes]] = {}
         for (shard, queue), numbers in _by_queue(receipts).items():
-            # The tickets last: who is woken by them finds the messages.
-            keys = ((self._returned(queue), numbers[::-1]), (self._prefix + queue, [codec.TICKET_ENTRY] * len(numbers)))
+            # The ticket last: who is woken by it finds the messages.
+            keys = ((self._returned(queue), numbers[::-1]), (self._prefix + queue, [codec.TICKET_ENTRY]))
             for key, entries in keys:
                 commands = scripts.command(b"LPUSH", key, *entries), scripts.command(b"PEXPIRE", key, DEAD_MS)
                 step.setdefault(shard, []).extend(commands)

@@ -5,11 +5,10 @@ What is handed out, finished and renewed, and how, is in ``durable``.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from channels.exceptions import LayerUnavailable
-from channels.layers.base import Delivery
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.layers")
@@ -40,11 +39,11 @@ class InHand:
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
-    def add(self, content: Content, receipt: Receipt) -> None:
-        """Renew the message with this content from now on."""
+    def add(self, receipts: Sequence[tuple[Content, Receipt]]) -> None:
+        """Renew messages from now on: pairs of content and receipt."""
         with self._lock:
-            self._receipts[id(content)] = (content, receipt)
-            if self._thread is None:
+            self._receipts.update((id(content), (content, receipt)) for content, receipt in receipts)
+            if self._thread is None and receipts:
                 self._closed.clear()
                 self._thread = threading.Thread(target=self._run, name="channels-renewal", daemon=True)
                 self._thread.start()
@@ -52,18 +51,13 @@ class InHand:
     def __contains__(self, content: Content) -> bool:
         return id(content) in self._receipts
 
-    def pop(self, content: Content) -> Receipt | None:
-        """Renew it no more; return its receipt if it was in hand."""
-        with self._lock:
-            _, receipt = self._receipts.pop(id(content), (None, None))
-            return receipt
-
-    def pop_all(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
-        """``pop`` for each of ``deliveries`` that is in hand."""
+    def pop(self, contents: Iterable[Content]) -> list[Receipt]:
+        """Renew these no more; return the receipts of those that were in hand."""
         if not self._receipts:
             return []
-        receipts = [self.pop(delivery.content) for delivery in deliveries]
-        return [receipt for receipt in receipts if receipt is not None]
+        with self._lock:
+            found = [self._receipts.pop(id(content), None) for content in contents]
+        return [entry[1] for entry in found if entry is not None]
 
     def clear(self) -> None:
         """Renew nothing of what is in hand now."""

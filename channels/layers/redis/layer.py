@@ -198,7 +198,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         What comes from a channel that is delivered at least once counts as finished: it was handed out alone.
         """
         deliveries = self.receive_batch(channels, 1, BLOCK_SECONDS if block else 0)
-        self._run(self._durable.finish(self._mine.in_hand.pop_all(deliveries)))
+        self._run(self._durable.finish(self._mine.in_hand.pop(delivery.content for delivery in deliveries)))
         return self._one(deliveries)
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
@@ -224,7 +224,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
     async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         deliveries = await self.areceive_batch(channels, 1, BLOCK_SECONDS)
-        await self._arun(self._durable.finish(self._mine.in_hand.pop_all(deliveries)))
+        await self._arun(self._durable.finish(self._mine.in_hand.pop(delivery.content for delivery in deliveries)))
         return self._one(deliveries)
 
     async def receive_async(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:

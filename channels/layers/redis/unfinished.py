@@ -44,7 +44,7 @@ class UnfinishedMethods:
         A message that is delivered at least once is handed out to the next who asks, and counts as not delivered.
         One of those that is not in hand any more is ignored.
         """
-        receipts = self._mine.in_hand.pop_all(deliveries)
+        receipts = self._mine.in_hand.pop(delivery.content for delivery in deliveries)
         if receipts:
             self._run(self._durable.hand_back(receipts))
         others = [delivery for delivery in deliveries if not self._durable.keeps(delivery.channels[0])]
@@ -63,7 +63,7 @@ class UnfinishedMethods:
             contents: The very contents that ``receive_batch`` returned; any others are ignored.
             succeeded: Remove the messages; else they are delivered again after ``redelivery_after`` seconds.
         """
-        receipts = [receipt for content in contents if (receipt := self._mine.in_hand.pop(content)) is not None]
+        receipts = self._mine.in_hand.pop(contents)
         if receipts and succeeded:
             self._post(self._durable.finish(receipts), _report_unfinished)
 

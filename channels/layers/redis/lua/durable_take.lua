@@ -2,11 +2,10 @@
 --
 -- KEYS     1 stream of the channel (one field, "entry": as told at the head of send.lua)
 --          2 stream of its dead letters (fields "entry", "deliveries")
---          3 list of its tickets
+--          3 list of its ticket: see send.lua
 --          4 list of the ids of messages that were handed out and handed back unbegun
 -- ARGV     1 most messages to hand out   2 ms after which one that was handed out counts as lost; 0 does not look
 --          3 most deliveries of one      4 ms that dead letters live
---          5 how many tickets the caller has taken; those of further new messages are removed here
 -- returns  how many messages became dead letters, then for each message its id, its entry, how often it was handed out
 --
 -- What was handed back comes first. One group, one consumer name for all: what counts is how long ago a message was handed out or renewed.
@@ -27,10 +26,9 @@ local function claim_returned()
             answer[#answer + 1] = {id, message[2][2], pending[4]}
         end
     end
-    return #answer - 1
 end
 
-local returned = claim_returned()
+claim_returned()
 
 local function claim_late(cursor)
     local reply = redis.pcall('XAUTOCLAIM', key, group, name, ARGV[2], cursor, 'COUNT', limit - #answer + 1)
@@ -65,7 +63,6 @@ local function read_new()
     return redis.pcall('XREADGROUP', 'GROUP', group, name, 'COUNT', limit - #answer + 1, 'STREAMS', key, '>')
 end
 
-local fresh = 0
 if #answer <= limit then
     local reply = read_new()
     if reply and reply.err then
@@ -76,9 +73,15 @@ if #answer <= limit then
     for _, message in ipairs(messages) do
         answer[#answer + 1] = {message[1], message[2][2], 1}
     end
-    fresh = #messages
 end
--- By value, because messages that were sent before the channel was delivered at least once may be there, too.
-local spare = returned + fresh - ARGV[5]
-if spare > 0 then redis.call('LREM', KEYS[3], spare, '\1\4' .. string.rep('\127', 8) .. '\0\0\0\0') end
+
+-- What is left is for others, who wait for a ticket. By value, because messages from before the channel was delivered at
+-- least once may be there, too.
+local ticket = '\1\4' .. string.rep('\127', 8) .. '\0\0\0\0'
+if #answer <= limit then
+    redis.call('LREM', KEYS[3], 0, ticket)
+elseif redis.call('LINDEX', KEYS[3], -1) ~= ticket then
+    redis.call('RPUSH', KEYS[3], ticket)
+    redis.call('PEXPIRE', KEYS[3], ARGV[4])
+end
 return answer

@@ -7,8 +7,8 @@
 --          kind and capacity, as in "c100"; head; rest
 -- kinds    c  a channel: refused if its queue is full, and so is what follows for that queue in this call
 --          m  one queue with members of a group: skipped if it is full
---          s  a channel delivered at least once: refused like c. The entry goes to its stream, and a ticket that stands
---             for it, an entry of nothing but flag 4, to its list, so that those who wait for lists are woken
+--          s  a channel delivered at least once: refused like c. The entry goes to its stream. While there is something
+--             in it, its list holds a ticket, an entry of nothing but flag 4, so that those who wait for lists are woken
 --          g  a group: one entry for each queue, naming all members that share it; rest is the encoded content
 -- returns  how many messages that had expired were dropped, then one answer for each item:
 --          c, m, s  1 if its queue was full, else 0
@@ -67,8 +67,8 @@ local function store(key, capacity, head, rest)
     local stream = ARGV[1] .. ':stream:' .. string.sub(key, #ARGV[1] + 1)
     if redis.call('XLEN', stream) >= capacity then return false end
     redis.call('XADD', stream, '*', 'entry', head .. never .. rest)
-    redis.call('RPUSH', key, ticket)
     if not stored[key] then  -- Once per call is enough for keys that live for a week.
+        if redis.call('LINDEX', key, -1) ~= ticket then redis.call('RPUSH', key, ticket) end
         redis.call('PEXPIRE', stream, week_ms)
         redis.call('PEXPIRE', key, week_ms)
         stored[key] = true
