@@ -288,6 +288,8 @@ def test_messages_from_before_are_not_taken_for_tickets(make_layer: Make) -> Non
     """A channel that was delivered at most once until now still holds messages of that time."""
     make_layer(delivery={}).send("orders.new", {"n": 0})
     layer = make_layer()
+    assert layer.receive_batch(["orders.new"], 10)[0].content == {"n": 0}
+    make_layer(delivery={}).send("orders.new", {"n": 0})
     layer.send_batch([Outgoing("orders.new", {"n": n}) for n in range(1, 4)])
     found = set()
     while batch := layer.receive_batch(["orders.new"], 10, 0.1):

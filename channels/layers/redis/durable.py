@@ -60,9 +60,9 @@ def compile_delivery(delivery: Mapping[str, str] | None) -> list[re.Pattern[str]
     return patterns
 
 
-def has_ticket(deliveries: Sequence[Delivery]) -> bool:
-    """Return whether ``deliveries`` only say that there are messages in a stream. All are of one kind."""
-    return bool(deliveries) and deliveries[0].content is codec.TICKET_CONTENT
+def without_tickets(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Return those of ``deliveries`` that do not only say that there are messages in a stream."""
+    return [delivery for delivery in deliveries if delivery.content is not codec.TICKET_CONTENT]
 
 
 class Durable:
@@ -108,8 +108,13 @@ class Durable:
                 taken = yield max(0.0, min(end - time.monotonic(), self.interval))
                 if not taken and time.monotonic() >= end:
                     return []
-                if has_ticket(taken):
-                    taken = yield self.take(taken[0].channels[0], limit, in_hand)
+                messages = without_tickets(taken)
+                if len(messages) < len(taken):
+                    queue, taken = taken[0].channels[0], messages
+                    if messages:  # From before the channel was delivered at least once. The others come next.
+                        self._next_look[queue] = 0.0
+                    else:
+                        taken = yield self.take(queue, limit, in_hand)
             if taken:
                 return taken
 
