@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core import checks
 from django.core.management import get_commands
 
@@ -36,7 +37,8 @@ def only(number: str, **options: Any) -> checks.CheckMessage:
 
 @pytest.fixture(autouse=True)
 def decided(settings: Any) -> None:
-    """A project that has made its choices."""
+    """A project that has made its choices; other tests made Django forget whose command is ``runserver``."""
+    apps.get_app_config("channels").ready()
     settings.CHANNELS_AUTO_ACCEPT = True
     settings.CHANNELS_REJECT_UNROUTED = True
 
