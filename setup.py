@@ -48,6 +48,7 @@ EXTRAS["tests"] = [
     "import-linter>=2.3",
     "mypy>=1.15",
     "opentelemetry-sdk>=1.25",
+    "pyright>=1.1.390",
     "pytest>=8",
     "pytest-django>=4.9",
     "pytest-xdist>=3.6",

@@ -4,6 +4,7 @@ The steps of its life are here. What it sends is in ``sending``, what it knows i
 """
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
@@ -32,6 +33,9 @@ from channels.typed.wire import InvalidMessage, describe
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.typed")
+
+RENEWED = "channels.typed.renewed"
+"""Where the channel session says when the list of the connection's groups was last renewed."""
 
 
 class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
@@ -132,6 +136,7 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
             self._refuse(result)
             return
         self.context = ConnectionContext.create(message, result.user, result.obj)
+        self.session[RENEWED] = time.time()
         vars(self).update(user=message.user, obj=result.obj)
         self._log("Websocket connected")
         self._accept(result)
@@ -257,8 +262,14 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
             self.memberships.leave_all()
 
     def _load_context(self) -> bool:
-        self.context = ConnectionContext.load(self.message.channel_session)
-        return self.context is not None
+        self.context = ConnectionContext.load(self.session)
+        if self.context is None:
+            return False
+        now, renewed = time.time(), self.session.setdefault(RENEWED, time.time())
+        if now - renewed > self.message.channel_layer.group_expiry / 4:
+            self.memberships.renew()
+            self.session[RENEWED] = now
+        return True
 
 
 def _tell(result: AuthenticationResult) -> AuthenticationMessage:

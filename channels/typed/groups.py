@@ -1,7 +1,7 @@
 """The groups of typed connections: which ones a connection is in, names that are always safe, and whose message it is.
 
 Which groups a connection joined is itself kept on the layer, in a group of names. So consumers of one connection
-that run at the same time cannot lose each other's entries, and memberships and entries end after the same time.
+that run at the same time cannot lose each other's entries. Its messages renew the entries.
 """
 
 import hashlib
@@ -62,6 +62,11 @@ class Memberships:
         # Entered first: a worker that is killed in between must not leave a membership that nobody ends.
         self._layer.group_add(self._ledger, group)
         self._layer.group_add(group, self._channel)
+
+    def renew(self) -> None:
+        """Make the entries last as long again; the layer renews the memberships themselves."""
+        for group in self.all():
+            self._layer.group_add(self._ledger, group)
 
     def leave(self, group: str) -> None:
         """End the connection's membership of ``group``, if there is one."""

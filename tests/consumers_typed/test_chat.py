@@ -4,6 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from channels.registry import channel_layers
+from channels.session_stores import session_for_reply_channel
+from channels.typed.consumers import RENEWED
 from channels.typed.groups import Memberships
 from tests.consumers_typed.rooms import ChatConsumer, CloseEvent, NotifyEvent
 
@@ -151,3 +153,18 @@ def test_handlers_are_chosen_by_annotation(open_socket):
     assert socket.receive_json() == {"action": "answer", "payload": "again"}
     socket.send_json(say(""))
     assert socket.receive_nothing()
+
+
+def test_list_of_groups_is_renewed_by_messages(open_socket):
+    """A connection that outlives the expiry of memberships still knows its groups."""
+    socket = open_socket()
+    layer = channel_layers["default"].channel_layer
+    (channel,) = layer.group_channels("room.a")
+    session = session_for_reply_channel(channel)
+    session[RENEWED] -= layer.group_expiry / 2
+    session.save()
+    Memberships(layer, channel).leave("announcements")
+    before = session[RENEWED]
+    socket.send_json({"action": "who"})
+    assert socket.receive_json()["payload"]["groups"] == ["room.a"]
+    assert session_for_reply_channel(channel)[RENEWED] > before
