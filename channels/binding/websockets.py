@@ -102,11 +102,18 @@ class WebsocketBinding(Binding):
             raise Refused.missing()
         self._write(instance, data)
 
+    def make_instance(self) -> Any:
+        """Return the row that a message with the action ``create`` fills, if there is no ``serializer_class``.
+
+        Override to give it what pages may not, such as its owner.
+        """
+        return self.model()
+
     def _write(self, instance: Any, data: Any) -> None:
         if not isinstance(data, dict):
             raise Refused("invalid_payload", "The payload must have data, an object.")
         if self.serializer_class is None:
-            instance = self.model() if instance is None else instance
+            instance = self.make_instance() if instance is None else instance
             save(instance, fill(instance, data, self.allows))
             return
         allowed = {name: value for name, value in data.items() if self.allows(name)}

@@ -71,6 +71,14 @@ def test_create_makes_a_row(opened):
     assert Card.objects.get().box == box
 
 
+def test_create_fills_the_row_that_the_binding_makes(opened):
+    """Which gives it what pages may not, such as its owner."""
+    bound = opened(make_instance=lambda self: Card(note="made by the server"))
+    assert ask(page_of(bound), "create", data={"title": "new", "note": "of the page"}) == []
+    card = Card.objects.get()
+    assert (card.title, card.note) == ("new", "made by the server")
+
+
 def test_update_changes_what_it_names(opened):
     """And leaves the rest."""
     card = Card.objects.create(title="a", note="old")

@@ -1,4 +1,4 @@
-"""``run.py``, the one command: what it installs, what it skips, and that the server takes its place."""
+"""``run.py``, the one command of each example: what it installs, what it skips, and that the server takes its place."""
 
 import importlib.util
 import os
@@ -15,14 +15,13 @@ from types import ModuleType
 import httpx
 import pytest
 
-from tests.support.chat import CHAT
 from tests.support.processes import ROOT, free_port, stop, wait_for
 
 
 @pytest.fixture(scope="module")
 def run() -> ModuleType:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("chat_run", CHAT / "run.py")
+    """What the scripts of all examples share."""
+    spec = importlib.util.spec_from_file_location("running", ROOT / "examples/running.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -41,12 +40,12 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving(*options: str, database: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def serving(*options: str, database: Path, example: str = "chat") -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run the script until its login page is answered; give the process and the address."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, str(CHAT / "run.py"), "--port", str(port), *options],
-        env={**os.environ, "CHAT_DB": str(database)},
+        [sys.executable, str(ROOT / "examples" / example / "run.py"), "--port", str(port), *options],
+        env={**os.environ, f"{example.upper()}_DB": str(database)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -68,11 +67,13 @@ def serving(*options: str, database: Path) -> Iterator[tuple[subprocess.Popen[by
         stop(process)
 
 
-def test_script_prepares_and_serves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("example", ["chat", "board"])
+def test_script_prepares_and_serves(tmp_path: Path, example: str) -> None:
     """With the interpreter at hand: a new database, then the pages and their styles."""
-    with serving("--no-venv", database=tmp_path / "new.sqlite3") as (_, url):
-        assert "chat/chat.css" in httpx.get(f"{url}/login/").text
-        assert httpx.get(f"{url}/static/chat/chat.css").status_code == 200
+    styles = f"{example}/{example}.css"
+    with serving("--no-venv", database=tmp_path / "new.sqlite3", example=example) as (_, url):
+        assert styles in httpx.get(f"{url}/login/").text
+        assert httpx.get(f"{url}/static/{styles}").status_code == 200
 
 
 def test_interrupt_ends_the_server(tmp_path: Path) -> None:

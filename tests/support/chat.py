@@ -38,17 +38,24 @@ _CHROMIUM_FLAGS = (
 
 
 class Site:
-    """A running chat: a server, perhaps workers of their own, and a database.
+    """A running example: a server, perhaps workers of their own, and a database.
+
+    Attributes:
+        project: Directory of the example; the names of its environment variables begin with that of the directory.
 
     Args:
         directory: Where the database and the logs go.
         redis_url: Use the Redis layer at this address, with workers as processes.
     """
 
+    project: Path = CHAT
+
     def __init__(self, directory: Path, redis_url: str | None = None) -> None:
         self.port = free_port()
         self.is_distributed = redis_url is not None
-        environment = {"CHAT_DB": str(directory / "chat.sqlite3"), "CHAT_REDIS_URL": redis_url or ""}
+        self.database = directory / "site.sqlite3"
+        prefix = self.project.name.upper()
+        environment = {f"{prefix}_DB": str(self.database), f"{prefix}_REDIS_URL": redis_url or ""}
         self.processes = Processes(directory, environment)
 
     @property
@@ -58,15 +65,15 @@ class Site:
 
     def manage(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start a management command; its output goes to the log."""
-        return self.processes.start([str(CHAT / "manage.py"), *arguments])
+        return self.processes.start([str(self.project / "manage.py"), *arguments])
 
     def migrate(self) -> None:
         """Make the database."""
         assert self.manage("migrate", "--verbosity", "0").wait(120) == 0, self.processes.log()
 
     def execute(self, statement: str, *values: str) -> None:
-        """Change the database behind the chat's back."""
-        with closing(sqlite3.connect(self.processes.environment["CHAT_DB"], timeout=20)) as database, database:
+        """Change the database behind the site's back."""
+        with closing(sqlite3.connect(self.database, timeout=20)) as database, database:
             database.execute(statement, values)
 
     def start_server(self) -> "subprocess.Popen[bytes]":
@@ -89,19 +96,20 @@ class Site:
             except httpx.HTTPError:
                 return False
 
-        wait_for(answers, f"The chat answers\n{self.processes.log()}", 60)
+        wait_for(answers, f"The site answers\n{self.processes.log()}", 60)
 
 
 @contextmanager
-def running(directory: Path, redis_url: str | None = None, workers: int = 0) -> Iterator[Site]:
-    """Run the chat during a ``with`` block.
+def running(directory: Path, redis_url: str | None = None, workers: int = 0, kind: type[Site] = Site) -> Iterator[Site]:
+    """Run an example during a ``with`` block.
 
     Args:
         directory: Where the database and the logs go.
         redis_url: Use Redis, with ``workers`` worker processes.
         workers: How many.
+        kind: Which example; the chat by default.
     """
-    site = Site(directory, redis_url)
+    site = kind(directory, redis_url)
     try:
         site.migrate()
         site.start_server()
