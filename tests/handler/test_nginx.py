@@ -1,11 +1,8 @@
 """The nginx configuration of the documentation, word for word but for ports and paths, before uvicorn and a worker."""
 
 import json
-import os
 import re
-import shutil
 import ssl
-import subprocess
 import textwrap
 from collections.abc import Iterator
 from hashlib import sha256
@@ -17,8 +14,9 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.support.http2 import make_certificate
+from tests.support.nginx import find_nginx, nginx
 from tests.support.pages import pages
-from tests.support.processes import ROOT, answers, free_port, stop, wait_for
+from tests.support.processes import ROOT, free_port
 from tests.support.redis import RedisServer
 
 SECONDS = 20
@@ -40,14 +38,6 @@ def adapted(changes: dict[str, str]) -> str:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     return text
-
-
-def find_nginx() -> str:
-    """Return the path of nginx; without one, skip, or fail where CI is set."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Install nginx (Debian: apt install nginx-light).")
-    return found
 
 
 class Site:
@@ -81,7 +71,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(newest_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """nginx, uvicorn, Redis, a worker."""
-    binary = find_nginx()
+    find_nginx()
     directory = tmp_path_factory.mktemp("nginx")
     certificate, key = make_certificate(directory)
     (directory / "static").mkdir()
@@ -96,23 +86,8 @@ def site(newest_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) ->
             "/etc/ssl/example.com.key": str(key),
             "/srv/mysite/static/": f"{directory}/static/",
         }
-        # Started as root, nginx would serve as somebody who may not read what tests write.
-        user = "user root;" if os.getuid() == 0 else ""
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        temporary = "".join(f"{kind}_temp_path {directory}/{kind}; " for kind in kinds)
-        (directory / "nginx.conf").write_text(
-            f"daemon off; pid {directory}/nginx.pid; worker_processes 1; {user}\n"
-            f"events {{}}\nhttp {{ access_log off; types {{ text/css css; }} {temporary}\n{adapted(changes)}}}\n"
-        )
-        log = directory / "nginx.log"
-        command = [binary, "-e", str(log), "-p", str(directory), "-c", str(directory / "nginx.conf")]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        try:
-            wait_for(lambda: process.poll() is not None or answers(port), "nginx listens")
-            assert process.poll() is None, log.read_text()
+        with nginx(directory, adapted(changes), port):
             yield Site(port, plain_port, certificate)
-        finally:
-            stop(process)
 
 
 def test_plain_http_is_redirected(site: Site) -> None:
