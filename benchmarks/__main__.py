@@ -1,4 +1,4 @@
-"""Measure the package and print tables: ``python -m benchmarks [traffic] [ordering] [layers] [dispatch]``."""
+"""Measure the package and print tables: ``python -m benchmarks [traffic] [ordering] [layers] [durable] [dispatch]``."""
 
 import argparse
 import json
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dispatch, layers, traffic
+from benchmarks import dispatch, durable, layers, traffic
 
-PARTS = ("traffic", "ordering", "layers", "dispatch")
+PARTS = ("traffic", "ordering", "layers", "durable", "dispatch")
 
 
 def print_scenario(result: dict[str, Any]) -> None:
@@ -40,6 +40,11 @@ def print_report(report: dict[str, Any]) -> None:
         print(f"\nLayer: {name}")
         for what, rate in figures.items():
             print(f"  {what:<40}{rate:>12,.0f} messages/s{1e6 / rate:>10.1f} us each")
+    for name, figures in report.get("durable", {}).items():
+        print(f"\nDelivery at least once, {name}: {figures['ratio']:.2f} times the cost of at most once")
+        for way in (durable.MOST, durable.LEAST):
+            microseconds = figures[way]
+            print(f"  {way:<40}{microseconds:>12.1f} us for a message, from its send until its consumer has run")
     if "dispatch" in report:
         print("\nOne frame through dispatch")
         for what, microseconds in report["dispatch"].items():
@@ -62,6 +67,7 @@ def main() -> None:
         "traffic": lambda: traffic.run(options.rounds, options.seconds),
         "ordering": lambda: traffic.run_ordering(options.rounds),
         "layers": lambda: layers.run(options.seconds),
+        "durable": lambda: durable.run(options.rounds),
         "dispatch": lambda: dispatch.run(options.seconds),
     }
     began = time.monotonic()

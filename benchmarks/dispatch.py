@@ -13,7 +13,9 @@ REPLY_CHANNEL = "websocket.send.benchmark!one"
 
 
 def configure() -> None:
-    """Set up Django for this process alone."""
+    """Set up Django for this process alone, if that was not done."""
+    if settings.configured:
+        return
     settings.configure(
         SECRET_KEY="not a secret: benchmarks only",
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "channels"],

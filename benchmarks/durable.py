@@ -4,6 +4,7 @@ import statistics
 import time
 from typing import Any
 
+from benchmarks.dispatch import configure
 from benchmarks.layers import BATCH, CONTENT
 from benchmarks.services import Services
 
@@ -12,14 +13,6 @@ MESSAGES = 4_000
 
 MOST = "at most once"
 LEAST = "at least once"
-
-
-def configure() -> None:
-    """Set up just enough of Django for a worker."""
-    from django.conf import settings
-
-    if not settings.configured:
-        settings.configure(CHANNEL_LAYERS={}, LOGGING_CONFIG=None)
 
 
 class Route:
@@ -95,7 +88,3 @@ def run(rounds: int) -> dict[str, dict[str, float]]:
         for one in routes.values():
             one.layer.close()
         return report
-
-
-if __name__ == "__main__":
-    print(run(5))
