@@ -49,9 +49,10 @@ def run_kept(
     succeeded = False
     try:
         layer.push(wait=True)  # What others sent is not to be counted here.
-        dropped = pending_message_store.dropped
+        dropped, posted = pending_message_store.dropped, pending_message_store.posted
         run(before, on_error)
-        layer.push(wait=True)
+        if pending_message_store.posted != posted:  # Else there is nothing to wait for.
+            layer.push(wait=True)
         succeeded = was_matched and not has_failed and pending_message_store.dropped == dropped
     finally:
         if not succeeded:

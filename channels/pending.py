@@ -67,6 +67,11 @@ class PendingMessageStore:
         return int(getattr(self._thread, "dropped", 0))
 
     @property
+    def posted(self) -> int:
+        """How often what consumers sent was posted by the calling thread, so far."""
+        return int(getattr(self._thread, "posted", 0))
+
+    @property
     def active(self) -> bool:
         """Whether a consumer is running in this context, so that sends are kept."""
         frames = self._frames.get()
@@ -125,6 +130,7 @@ class PendingMessageStore:
             batch = [Outgoing(send.sender.name, send.content, send.sender.is_group) for send in sends]
             try:
                 if posting_to is not None and layer is posting_to:
+                    self._thread.posted = self.posted + 1
                     posting_to.post_batch(batch, functools.partial(self._settle, layer, batch))
                 else:
                     self._settle(layer, batch, send_all(layer, batch))
