@@ -26,6 +26,9 @@ class MessageTooLarge(ChannelsError):
 class LayerUnavailable(ChannelsError):
     """The server behind a layer cannot be reached; what was asked of it may not have happened."""
 
+    was_asked = True
+    """Whether the server may have been asked; if not, certainly nothing has happened."""
+
 
 class UnsupportedRedis(ChannelsError):
     """The Redis server is too old or lacks a command that the layer needs."""

@@ -197,8 +197,8 @@ def test_wait_of_one_command_ends_before_the_socket_timeout(config: dict[str, An
 def test_one_lost_shard_leaves_the_others_served(own_redis: RedisServer, redis_url: str) -> None:
     """A receiver on two shards still gets what is on the one that lives."""
     layer = RedisChannelLayer(hosts=[own_redis.url, redis_url])
-    name = next(f"test.{n}!" for n in range(50) if layer._ring.shard_of(f"test.{n}!") == 1)
-    other = next(f"test.{n}!" for n in range(50) if layer._ring.shard_of(f"test.{n}!") == 0)
+    name = next(f"test.{n}!" for n in range(50) if layer._parts.ring.shard_of(f"test.{n}!") == 1)
+    other = next(f"test.{n}!" for n in range(50) if layer._parts.ring.shard_of(f"test.{n}!") == 0)
     layer.send(name + "one", {"n": 1})
     own_redis.stop()
     received: list[Any] = []
@@ -359,7 +359,7 @@ def test_fork_does_not_repeat_what_its_parent_holds(layer: RedisChannelLayer) ->
 
 def test_interrupted_receive_does_not_disturb_the_next(layer: RedisChannelLayer) -> None:
     """An exception in the middle of a wait closes the connection, so no late answer is taken for another."""
-    link = layer._mine.links._link(0)
+    link = layer._mine.links.link(0)
     link.facts()
 
     def interrupt(**kwargs: Any) -> Any:

@@ -28,6 +28,19 @@ _LENGTH = struct.Struct(">I")
 TICKET_ENTRY = bytes((VERSION, TICKET)) + b"\x7f" * 8 + _LENGTH.pack(0)
 
 
+class Unreadable(ValueError):
+    """An entry is not a message that this layer can read.
+
+    Args:
+        kind: What is wrong, in a word: each kind is reported once.
+        text: The same for people.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
 class Entry(NamedTuple):
     """One entry of a queue: what follows the queue's name in each channel, and the encoded content."""
 
@@ -58,10 +71,10 @@ def read_entry(entry: bytes) -> Entry:
         version, flags, expires_ms, length = _HEADER.unpack_from(entry)
         names = entry[_HEADER.size : _HEADER.size + length]
         if version != VERSION or len(names) != length:
-            raise ValueError(f"it begins with {entry[:4]!r}")
+            raise Unreadable("foreign", f"it begins with {entry[:4]!r}")
         receivers = tuple(names.decode("ascii").split(","))
     except (struct.error, UnicodeDecodeError) as error:
-        raise ValueError(f"it begins with {entry[:4]!r}") from error
+        raise Unreadable("foreign", f"it begins with {entry[:4]!r}") from error
     return Entry(flags, expires_ms, receivers, memoryview(entry)[_HEADER.size + length :])
 
 
@@ -87,5 +100,5 @@ class Codec:
             ValueError: It was not encoded by such a codec.
         """
         if flags & ENCRYPTED:
-            raise ValueError("it is encrypted, and this layer has no symmetric_encryption_keys")
+            raise Unreadable("encrypted", "it is encrypted, and this layer has no symmetric_encryption_keys")
         return encoding.decode(payload)

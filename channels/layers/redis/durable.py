@@ -18,8 +18,8 @@ from channels import counters
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.inhand import InHand, Receipt
+from channels.layers.redis.plans import Plan
 from channels.layers.redis.ring import Ring
-from channels.layers.redis.sending import Plan
 from channels.layers.twins import DELIVERIES
 from channels.types import Content
 

@@ -1,53 +1,56 @@
 """Inspection of a Redis layer.
 
-Keys beside those of ``lua``: ``<prefix>:processes``, a hash on the shard of that name; field is the name of a process,
-value when it was announced and when that ends (ms since the epoch, 8 bytes each, big endian), then the encoded content.
+Processes are announced in a hash, ``Keys.processes``: field is the name of a process, value when it was announced and
+when that ends (ms since the epoch, 8 bytes each, big endian), then the encoded content.
 """
 
-import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from channels import names
 from channels.layers.base import BaseChannelLayer
 from channels.layers.inspection import MOST_NAMES, Announcement, Unread
 from channels.layers.redis import codec, scripts
+from channels.layers.redis.keys import PROCESSES, Keys
+from channels.layers.redis.plans import Plan
 from channels.layers.redis.ring import Ring
-from channels.layers.redis.sending import Plan, Sender
+from channels.layers.redis.shards import Shard
 from channels.types import Content
 
 _TIMES = struct.Struct(">QQ")
-_SCAN_COUNT = 1000
-_SPECIAL = re.compile(r"([\\*?\[\]])")
 
 
 class RedisInspection:
     """See ``channels.layers.inspection.Inspection``.
 
     Args:
-        layer: Whose prefixes and lives these are.
+        layer: Whose names and lives these are.
         run: Carries out plans.
+        keys: How things are named.
         ring: Where things are.
-        sender: Where the queues of channels are.
         coder: Encodes and decodes.
+        holders: Returns the servers that keys may be on.
     """
 
     def __init__(
-        self, layer: Any, run: Callable[[Plan[Any]], Any], ring: Ring, sender: Sender, coder: codec.Codec
+        self,
+        layer: BaseChannelLayer,
+        run: Callable[[Plan[Any]], Any],
+        keys: Keys,
+        ring: Ring,
+        coder: codec.Codec,
+        holders: Callable[[], Sequence[Shard]],
     ) -> None:
-        self._layer: BaseChannelLayer = layer
-        self._prefix: str = layer.prefix
-        self._stats_prefix: str = layer.stats_prefix
+        self._layer = layer
         self._run = run
+        self._keys = keys
         self._ring = ring
-        self._sender = sender
         self._codec = coder
-        self._processes = f"{self._prefix}:processes"
-
-    @property
-    def _home(self) -> int:
-        return self._ring.shard_of(self._processes)
+        self._holders = holders
+        self._processes = keys.processes
+        self._home = ring.shard_of(PROCESSES)
 
     def now(self) -> float:
         """Return the time of the server that processes are announced on."""
@@ -103,46 +106,46 @@ class RedisInspection:
 
     def channels(self) -> list[str]:
         """Return the queues that hold messages or did lately."""
-        found = set(_queues(self._run(self._scan(self._prefix)), ("", ":stream:")))
-        found.update(_queues(self._run(self._scan(self._stats_prefix)), ("",)))
+        found = set(_channel_names(self._scan(self._keys.prefix), ("", ":stream:")))
+        found.update(_channel_names(self._scan(self._keys.stats_prefix), ("",)))
         return sorted(found)[:MOST_NAMES]
 
-    def _scan(self, prefix: str) -> Plan[set[str]]:
-        """Return what follows ``prefix`` in all keys that begin with it."""
-        pattern = _SPECIAL.sub(r"\\\1", prefix) + "*"
+    def _scan(self, prefix: str) -> Iterator[str]:
+        """Yield what follows ``prefix`` in keys that begin with it, as far as this layer can read it."""
         found: set[str] = set()
-        cursors: dict[int, bytes] = dict.fromkeys(range(self._ring.size), b"0")
-        while cursors and len(found) < 2 * MOST_NAMES:
-            words = (b"MATCH", pattern, b"COUNT", _SCAN_COUNT)
-            replies = yield {shard: [scripts.command(b"SCAN", at, *words)] for shard, at in cursors.items()}
-            for shard in list(cursors):
-                cursors[shard], keys = replies[shard][0]
-                found.update(key.decode(errors="replace")[len(prefix) :] for key in keys)
-                if cursors[shard] == b"0":
-                    del cursors[shard]
-        return found
+        for shard in self._holders():
+            for key in shard.keys_from(prefix):
+                with suppress(ValueError):
+                    found.add(self._keys.readable(key.decode()[len(prefix) :]))
+                if len(found) >= 2 * MOST_NAMES:
+                    break
+        yield from found
 
     def groups(self) -> dict[str, int]:
         """Return the groups and how many members each has."""
-        return dict(sorted(self._run(self._groups()).items()))
+        found: dict[str, int] = self._run(self._groups())
+        return dict(sorted(found.items()))
 
     def _groups(self) -> Plan[dict[str, int]]:
         now = yield from self._now_ms()
         since = f"({now - round(self._layer.group_expiry * 1000)}"
-        keys = sorted(key for key in (yield from self._scan(self._prefix)) if key.startswith((":group:", ":normal:")))
-        questions: dict[int, list[str]] = {}
-        for key in keys[:MOST_NAMES]:
-            questions.setdefault(self._ring.shard_of(key.split(":", 2)[2]), []).append(key)
+        questions: dict[int, list[tuple[str, str]]] = {}
+        for name in sorted(self._scan(self._keys.prefix))[:MOST_NAMES]:
+            _, kind, group = name.split(":", 2) if name.startswith((":group:", ":normal:")) else ("", "", "")
+            if kind == "group":
+                for shard in self._ring.group_shards(group):
+                    questions.setdefault(shard, []).append((group, self._keys.group(group)))
+            elif kind == "normal":
+                questions.setdefault(self._ring.shard_of(group), []).append((group, self._keys.normal(group)))
         if not questions:
             return {}
         replies = yield {
-            shard: [scripts.command(b"ZCOUNT", self._prefix + key, since, b"+inf") for key in part]
+            shard: [scripts.command(b"ZCOUNT", key, since, b"+inf") for _, key in part]
             for shard, part in questions.items()
         }
         sizes: dict[str, int] = {}
         for shard, part in questions.items():
-            for key, size in zip(part, replies[shard], strict=True):
-                group = key.split(":", 2)[2]
+            for (group, _), size in zip(part, replies[shard], strict=True):
                 sizes[group] = sizes.get(group, 0) + size
         return {group: size for group, size in sizes.items() if size}
 
@@ -189,14 +192,13 @@ class RedisInspection:
         key, shards = self._place(queue)
         count = scripts.command(b"XLEN" if self._ring.is_durable(queue) else b"LLEN", key)
         # A durable channel has tickets in a list beside its stream.
-        removal = scripts.command(b"UNLINK", *{key, self._prefix + queue})
+        removal = scripts.command(b"UNLINK", *{key, self._keys.queue(queue)})
         replies = yield {shard: [count, removal] for shard in shards}
         return sum(replies[shard][0] for shard in shards)
 
     def _place(self, queue: str) -> tuple[str, Sequence[int]]:
-        if self._ring.is_durable(queue):
-            return f"{self._prefix}:stream:{queue}", [self._ring.shard_of(queue)]
-        return self._prefix + queue, list(self._sender.where([queue]))
+        key = self._keys.stream(queue) if self._ring.is_durable(queue) else self._keys.queue(queue)
+        return key, self._ring.shards_of(queue)
 
 
 def _read_ms(reply: Sequence[bytes]) -> int:
@@ -204,7 +206,7 @@ def _read_ms(reply: Sequence[bytes]) -> int:
     return int(reply[0]) * 1000 + int(reply[1]) // 1000
 
 
-def _queues(keys: set[str], kinds: Sequence[str]) -> Iterator[str]:
+def _channel_names(keys: Iterable[str], kinds: Sequence[str]) -> Iterator[str]:
     """Yield the names of queues among ``keys``, which are without their prefix; ``kinds`` is what may come before."""
     for key in keys:
         for kind in kinds:

@@ -19,26 +19,24 @@ import redis
 from channels import names
 from channels.exceptions import LayerUnavailable
 from channels.formats import copy_content
-from channels.layers.base import (
-    DEFAULT_EXPIRY,
-    DEFAULT_GROUP_EXPIRY,
-    BaseChannelLayer,
-    Delivery,
-    Outgoing,
-)
+from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY, BaseChannelLayer, Delivery, Outgoing
 from channels.layers.inspection import Inspection
-from channels.layers.redis import scripts
+from channels.layers.redis.alive import SignsOfLife
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.durable import Durable, compile_delivery
-from channels.layers.redis.encryption import EncryptedCodec
+from channels.layers.redis.encryption import EncryptedCodec, Veil
+from channels.layers.redis.groups import Groups
 from channels.layers.redis.inspection import RedisInspection
-from channels.layers.redis.loops import LoopLinks, Outcomes
-from channels.layers.redis.process import Process
-from channels.layers.redis.receiving import Reader
+from channels.layers.redis.items import Item, Outcomes, merge, prepare_all
+from channels.layers.redis.keys import Keys
+from channels.layers.redis.loops import LoopLinks
+from channels.layers.redis.plans import Plan
+from channels.layers.redis.process import Parts, Process
 from channels.layers.redis.ring import Ring
-from channels.layers.redis.sending import Item, Plan, Sender, prepare_all
+from channels.layers.redis.routes import Routes
+from channels.layers.redis.sending import Sender
 from channels.layers.redis.shards import BLOCK_SECONDS, Shard, make_shards
-from channels.layers.redis.statistics import read_statistics
+from channels.layers.redis.statistics import read_queue, read_total
 from channels.layers.redis.turns import RedisTurns
 from channels.layers.redis.unfinished import UnfinishedMethods
 from channels.layers.redis.upkeep import RedisUpkeep
@@ -64,6 +62,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         capacity: As for ``BaseChannelLayer``.
         channel_capacity: As for ``BaseChannelLayer``.
         symmetric_encryption_keys: Secrets; the first encrypts messages, all decrypt them.
+        name_key: Secret that hides the names of channels and groups, too.
         stats_prefix: What the keys of statistics begin with.
         connection_kwargs: Keywords for redis-py's connections.
         delivery: Glob of normal channels to ``"at-least-once"`` or ``"at-most-once"``; the latter is the default.
@@ -75,7 +74,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection", "upkeep")
+    extensions: Sequence[str] = ("groups", "flush", "statistics", "async", "ordering", "inspection", "upkeep")
 
     def __init__(
         self,
@@ -91,30 +90,44 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         delivery: Mapping[str, str] | None = None,
         redelivery_after: float = 60,
         max_deliveries: int = 5,
+        name_key: str | bytes | None = None,
     ) -> None:
         super().__init__(expiry, group_expiry, capacity, channel_capacity)
         if not isinstance(prefix, str):
             raise AssertionError("Prefix must be unicode")
         self.prefix = prefix
         self.stats_prefix = stats_prefix
-        self.shards = make_shards(hosts, connection_kwargs)
-        self._ring = Ring(len(self.shards), compile_delivery(delivery))
+        if name_key is not None and (not symmetric_encryption_keys or delivery):
+            raise ValueError("name_key needs symmetric_encryption_keys, and goes without delivery.")
+        self.shards, ring, keys, routes = self._make_places(
+            hosts, connection_kwargs, compile_delivery(delivery), Veil(name_key) if name_key is not None else None
+        )
         codec = EncryptedCodec(symmetric_encryption_keys, expiry) if symmetric_encryption_keys else Codec()
-        self._sender = Sender(self, prefix, self._ring, codec)
-        self._reader = Reader(prefix, codec)
-        self._durable = Durable(prefix, self._ring, codec, redelivery_after, max_deliveries)
-        self._process = self._new_process(None)
-        self.inspection: Inspection = RedisInspection(self, self._run, self._ring, self._sender, codec)
-        self.upkeep = RedisUpkeep(self.shards, prefix, group_expiry)
-        self.turns = RedisTurns(self._run, self._post, prefix, self._ring, codec, group_expiry)
+        signs = SignsOfLife(keys, ring, self.get_capacity, expiry)
+        self._groups = Groups(keys, ring, group_expiry, signs)
+        self._durable = Durable(prefix, ring, codec, redelivery_after, max_deliveries)
+        self._sender = Sender(self, keys, ring, self.shards, codec, self._groups)
+        self._parts = Parts(self.shards, routes, keys, ring, codec, signs, self._durable, expiry)
+        self._process = Process(self._parts, None)
+        self.inspection: Inspection = RedisInspection(self, self._run, keys, ring, codec, self._holders)
+        self.upkeep = RedisUpkeep(self.shards, prefix, group_expiry, keys.hidden)
+        self.turns = RedisTurns(self._run, self._post, keys, ring, codec, group_expiry)
 
-    def _new_process(self, parent: Process | None) -> Process:
-        return Process(self.shards, self._reader, self.expiry, self.stats_prefix, parent, self._durable)
+    def _make_places(
+        self,
+        hosts: Iterable[Any] | None,
+        connection_kwargs: Mapping[str, Any] | None,
+        durable: Sequence[re.Pattern[str]],
+        veil: Veil | None,
+    ) -> tuple[list[Shard], Ring, Keys, Routes]:
+        """Return the servers, where things are on them, what they are called there, and how to find that out."""
+        shards = make_shards(hosts, connection_kwargs)
+        return shards, Ring(len(shards), durable), Keys(self.prefix, self.stats_prefix, veil), Routes()
 
     @property
     def _mine(self) -> Process:
         if self._process.pid != os.getpid():
-            self._process = self._new_process(self._process)
+            self._process = Process(self._parts, self._process)
         return self._process
 
     @property
@@ -124,7 +137,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
             for closed in [other for other in list(mine.loops) if other.is_closed()]:
                 mine.loops.pop(closed, None)
             plan = functools.partial(self._sender.plan, mine.tallies)
-            mine.loops[loop] = LoopLinks(self.shards, self._reader, mine.spare, plan)
+            mine.loops[loop] = LoopLinks(self.shards, self._parts.routes, mine.reader, mine.spare, plan)
         return mine.loops[loop]
 
     def _run(self, plan: Plan[T]) -> T:
@@ -152,7 +165,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
     def send_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
         prepared = prepare_all(self._sender.prepare, batch)
         items = [item for item in prepared if isinstance(item, Item)]
-        return _merge(prepared, self._run(self._sender.plan(self._mine.tallies, items)))
+        return merge(prepared, self._run(self._sender.plan(self._mine.tallies, items)))
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[Outcomes], None]) -> None:
         prepared = prepare_all(self._sender.prepare, batch)
@@ -160,7 +173,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
         def settle_all(result: Outcomes | Exception) -> None:
             outcomes: Outcomes = [result] * len(items) if isinstance(result, Exception) else result
-            settle(_merge(prepared, outcomes))
+            settle(merge(prepared, outcomes))
 
         self._mine.links.post(self._sender.plan(self._mine.tallies, items), settle_all)
         if not self._sender.takes_one_step(items):  # The second step would wait for what the thread asks next.
@@ -187,7 +200,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
     async def asend_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
         prepared = prepare_all(self._sender.prepare, batch)
         items = [item for item in prepared if isinstance(item, Item)]
-        return _merge(prepared, await self._loop.outbox.put(items))
+        return merge(prepared, await self._loop.outbox.put(items))
 
     # Receiving
 
@@ -205,9 +218,9 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
-        if self._mine.tallies.is_due:
-            self._run(self._flush_tallies())
-        if not self._ring.has_durable:
+        if (chores := self._mine.chores(queues)) is not None:
+            self._run(chores)
+        if not self._parts.ring.has_durable:
             return self._take(queues, limit, timeout)
         steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)
         try:
@@ -220,7 +233,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
     def _take(self, queues: Sequence[str], limit: int, timeout: float) -> list[Delivery]:
         mine = self._mine
-        return mine.spare.take(queues, limit) or mine.links.take(self._sender.where(queues), limit, timeout)
+        return mine.spare.take(queues, limit) or mine.takes.take(self._sender.where(queues), limit, timeout)
 
     async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         deliveries = await self.areceive_batch(channels, 1, BLOCK_SECONDS)
@@ -239,9 +252,9 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
-        if self._mine.tallies.is_due:
-            await self._arun(self._flush_tallies())
-        if not self._ring.has_durable:
+        if (chores := self._mine.chores(queues)) is not None:
+            await self._arun(chores)
+        if not self._parts.ring.has_durable:
             return await self._atake(queues, limit, timeout)
         steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)
         try:
@@ -287,46 +300,41 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         return await self._arun(self._group_channels(group))
 
     def _group_add(self, group: str, channel: str) -> Plan[None]:
-        names.require_channel_name(channel)
-        shard, key = self._sender.group_place(group)
-        yield {shard: [scripts.call(scripts.GROUP_ADD, (key,), (channel, round(self.group_expiry * 1000)))]}
+        return self._groups.add(group, channel)
 
     def _group_discard(self, group: str, channel: str) -> Plan[None]:
-        names.require_channel_name(channel)
-        shard, key = self._sender.group_place(group)
-        yield {shard: [scripts.command(b"ZREM", key, channel)]}
+        return self._groups.discard(group, channel)
 
     def _group_channels(self, group: str) -> Plan[list[str]]:
-        shard, _ = self._sender.group_place(group)
-        replies = yield {shard: [self._sender.members_call(group)]}
-        return [member.decode() for member in replies[shard][0]]
+        return self._groups.channels(group)
 
     # Statistics
 
     def global_statistics(self) -> dict[str, float]:
-        """Return ``messages_count`` and ``channel_full_count`` of all channels, over the last day of traffic."""
-        return self._run(read_statistics(self._mine.tallies, range(len(self.shards))))
+        """Return what all channels together took, refused and dropped over the last day of traffic, and the rates."""
+        return self._run(read_total(self._mine.tallies, self._parts.keys, self._parts.ring))
 
     def channel_statistics(self, channel: str) -> dict[str, float]:
-        """Return what ``channel`` (its queue, if it has a ``!``) took, refused and holds; ages are in seconds."""
+        """Return the same of ``channel`` (its queue, if it has a ``!``), and what it holds; ages are in seconds."""
         queue = names.non_local_name(names.require_channel_name(channel))
-        where = list(self._sender.where([queue]))
-        found = self._run(read_statistics(self._mine.tallies, where, queue, self.prefix + queue, self.expiry))
-        if self._ring.is_durable(queue):
+        parts = self._parts
+        found = self._run(read_queue(self._mine.tallies, parts.keys, parts.ring, queue, self.expiry))
+        if parts.ring.is_durable(queue):
             found["messages_pending"] = self._run(self._durable.pending(queue))
         return found
-
-    def _flush_tallies(self) -> Plan[None]:
-        yield self._mine.tallies.collect()
 
     # Housekeeping
 
     def flush(self) -> None:
-        for shard in self.shards:
+        for shard in self._holders():
             shard.forget({self.prefix, self.stats_prefix})
         self._mine.spare.clear()
         self._mine.in_hand.clear()
         self._mine.tallies.collect()
+
+    def _holders(self) -> Sequence[Shard]:
+        """Return the servers that keys may be on."""
+        return self.shards
 
     def connection(self, index: int | None) -> "redis.Redis":
         """Return a redis-py client of the shard at ``index``; None takes any.
@@ -342,7 +350,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
     def close(self) -> None:
         with suppress(LayerUnavailable):
-            self._run(self._flush_tallies())
+            self._run(self._mine.say_farewell())
         self._mine.in_hand.close()
         self._mine.links.close()
         for shard in self.shards:
@@ -356,9 +364,3 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
     def __str__(self) -> str:
         return f"{type(self).__name__}(hosts={[shard.label for shard in self.shards]})"
-
-
-def _merge(prepared: Sequence[Item | Exception], outcomes: Outcomes) -> Outcomes:
-    """Return ``outcomes`` of the items, with the errors that kept the others from being sent in between."""
-    rest = iter(outcomes)
-    return [one if isinstance(one, Exception) else next(rest) for one in prepared]

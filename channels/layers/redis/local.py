@@ -15,10 +15,10 @@ from channels import counters, names
 from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY, Delivery, Outgoing
 from channels.layers.ipc import IPCChannelLayer
 from channels.layers.redis import scripts
+from channels.layers.redis.items import Outcomes
 from channels.layers.redis.layer import RedisChannelLayer
 from channels.layers.redis.local_inspection import MixedInspection
-from channels.layers.redis.loops import Outcomes
-from channels.layers.redis.sending import Plan
+from channels.layers.redis.plans import Plan
 from channels.types import Content
 
 MIXED_SECONDS = 0.05
@@ -128,17 +128,15 @@ class RedisLocalChannelLayer(RedisChannelLayer):
     def _normal_members(self, batch: Sequence[Outgoing]) -> Plan[dict[str, list[str]]]:
         """Return the normal channels among the members of each group in ``batch``."""
         groups = [group for group in {item.name for item in batch if item.to_group} if _is_group_name(group)]
-        wanted: dict[int, list[str]] = {}
+        asked: dict[int, list[str]] = {}
         for group in groups:
-            wanted.setdefault(self._sender.group_place(group)[0], []).append(group)
-        if not wanted:
+            asked.setdefault(self._parts.ring.shard_of(group), []).append(group)
+        if not asked:
             return {}
-        replies = yield {
-            shard: [self._members_call(self._normal_key(group)) for group in part] for shard, part in wanted.items()
-        }
+        replies = yield {shard: [self._read_normal(group) for group in part] for shard, part in asked.items()}
         return {
-            group: [member.decode() for member in reply]
-            for shard, part in wanted.items()
+            group: self._show(reply)
+            for shard, part in asked.items()
             for group, reply in zip(part, replies[shard], strict=True)
         }
 
@@ -181,35 +179,39 @@ class RedisLocalChannelLayer(RedisChannelLayer):
     # Groups
 
     def _normal_key(self, group: str) -> str:
-        return f"{self.prefix}:normal:{names.require_group_name(group)}"
+        return self._parts.keys.normal(names.require_group_name(group))
 
-    def _members_call(self, key: str) -> bytes:
-        return scripts.call(scripts.GROUP_CHANNELS, (key,), (round(self.group_expiry * 1000),))
+    def _read_normal(self, group: str) -> bytes:
+        return self._groups.read_call(self._normal_key(group))
+
+    def _show(self, members: Sequence[bytes]) -> list[str]:
+        return [self._parts.keys.shown(member.decode()) for member in members]
 
     def _group_add(self, group: str, channel: str) -> Plan[None]:
         if not is_local(names.require_channel_name(channel)):
             yield from super()._group_add(group, channel)
             return
-        shard, _ = self._sender.group_place(group)
         key = self._normal_key(group)
-        yield {shard: [scripts.call(scripts.GROUP_ADD, (key,), (channel, round(self.group_expiry * 1000)))]}
+        yield {self._parts.ring.shard_of(group): [self._groups.add_call(key, self._parts.keys.hidden(channel))]}
 
     def _group_discard(self, group: str, channel: str) -> Plan[None]:
         if not is_local(names.require_channel_name(channel)):
             yield from super()._group_discard(group, channel)
             return
-        yield {self._sender.group_place(group)[0]: [scripts.command(b"ZREM", self._normal_key(group), channel)]}
+        command = scripts.command(b"ZREM", self._normal_key(group), self._parts.keys.hidden(channel))
+        yield {self._parts.ring.shard_of(group): [command]}
 
     def _group_channels(self, group: str) -> Plan[list[str]]:
-        shard, key = self._sender.group_place(group)
-        replies = yield {shard: [self._members_call(key), self._members_call(self._normal_key(group))]}
-        return [member.decode() for reply in replies[shard] for member in reply]
+        far = yield from super()._group_channels(group)
+        shard = self._parts.ring.shard_of(group)
+        replies = yield {shard: [self._read_normal(group)]}
+        return far + self._show(replies[shard][0])
 
     # Statistics and housekeeping
 
     def global_statistics(self) -> dict[str, float]:
         near = self.local.global_statistics()
-        return {name: count + near[name] for name, count in super().global_statistics().items()}
+        return {name: count + near.get(name, 0) for name, count in super().global_statistics().items()}
 
     def channel_statistics(self, channel: str) -> dict[str, float]:
         if is_local(names.require_channel_name(channel)):

@@ -140,6 +140,7 @@ class LoopLink:
 
     async def _open(self) -> None:
         await self.close()
+        self.shard.begin_attempt()
         connection = self._connection = self.shard.open_async()
         try:
             async with time_limit(self.shard.socket_timeout):
@@ -148,21 +149,23 @@ class LoopLink:
                 replies = await self._ask(HANDSHAKE)
             self._facts = read_handshake(replies, (started + time.time()) * 500)
         except BaseException as error:
-            await self._fail(error)
+            await self._fail(error, was_open=False)
             raise
 
     async def _ask(self, commands: Sequence[bytes]) -> list[Any]:
         connection = self._connection
         await connection.send_packed_command(commands, check_health=False)
-        return [await _read_one(connection) for _ in commands]
+        replies = [await _read_one(connection) for _ in commands]
+        self.shard.health.recovered()
+        return replies
 
-    async def _fail(self, error: BaseException) -> None:
+    async def _fail(self, error: BaseException, was_open: bool = True) -> None:
         connection, self._connection, self._facts = self._connection, None, None
         if connection is not None:
             with suppress(*FOREIGN_ERRORS):
                 await connection.disconnect(nowait=True)
         if isinstance(error, FOREIGN_ERRORS):
-            raise self.shard.unavailable(error) from error
+            raise self.shard.unavailable(error, was_open) from error
 
 
 def _is_over(connection: Any) -> bool:

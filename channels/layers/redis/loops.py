@@ -5,19 +5,32 @@ Sends of one loop iteration leave together: what is sent while an exchange is un
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from redis.exceptions import ResponseError
+
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
+from channels.layers.redis.items import Item, Outcomes
 from channels.layers.redis.looplink import LoopLink
-from channels.layers.redis.receiving import Reader, Spare, must_look_first, shuffled, take_command, unblock
-from channels.layers.redis.sending import Item, Plan
-from channels.layers.redis.shards import Facts, Shard
+from channels.layers.redis.plans import Plan, Replies, Step, advance
+from channels.layers.redis.receiving import (
+    REFUSED_SECONDS,
+    Reader,
+    Spare,
+    Where,
+    look,
+    must_look_first,
+    shuffled,
+    take_command,
+    unblock,
+)
+from channels.layers.redis.routes import Routes
+from channels.layers.redis.shards import Shard
 
 T = TypeVar("T")
-Outcomes = list[Exception | None]
 
 
 class Outbox:
@@ -82,6 +95,7 @@ class LoopLinks:
 
     Args:
         shards: The servers.
+        routes: Where the shards of plans are.
         reader: Makes messages of answers.
         spare: Where messages go that came when nobody waited for them any more.
         plan: Plans the sending of items.
@@ -90,103 +104,155 @@ class LoopLinks:
     def __init__(
         self,
         shards: Sequence[Shard],
+        routes: Routes,
         reader: Reader,
         spare: Spare,
         plan: Callable[[Sequence[Item]], Plan[Outcomes]],
     ) -> None:
         self._shards = shards
+        self._routes = routes
         self._reader = reader
         self._spare = spare
-        self._commands = [LoopLink(shard) for shard in shards]
-        self._idle: list[list[LoopLink]] = [[] for _ in shards]
+        self._commands: dict[int, LoopLink] = {}
+        self._idle: dict[int, list[LoopLink]] = {}
         self.outbox = Outbox(lambda items: self.run(plan(items)))
 
     async def run(self, plan: Plan[T]) -> T:
-        """Carry out ``plan`` and return its result. All shards of a step work at the same time."""
+        """Carry out ``plan`` and return its result. All servers of a step work at the same time."""
+        return await self._carry_out(self._routes.route(plan))
+
+    async def _carry_out(self, plan: Plan[T]) -> T:
         try:
             step = next(plan)
             while True:
-                if len(step) == 1:
-                    replies = {shard: await self._commands[shard].exchange(step[shard]) for shard in step}
-                else:
-                    answers = await asyncio.gather(*(self._commands[shard].exchange(step[shard]) for shard in step))
-                    replies = dict(zip(step, answers, strict=True))
-                step = plan.send(replies)
+                step = advance(plan, *await self._exchange(step))
         except StopIteration as end:
             result: T = end.value
             return result
 
-    async def take(self, wanted: Mapping[int, Sequence[str]], limit: int, timeout: float) -> list[Delivery]:
-        """Take up to ``limit`` messages of one queue, waiting up to ``timeout`` seconds for the first.
+    async def _exchange(self, step: Step) -> tuple[Replies, dict[int, LayerUnavailable]]:
+        if len(step) == 1:
+            ((server, commands),) = step.items()
+            try:
+                return {server: await self._command_link(server).exchange(commands)}, {}
+            except LayerUnavailable as error:
+                return {}, {server: error}
+        answers = await asyncio.gather(
+            *(self._command_link(server).exchange(commands) for server, commands in step.items()),
+            return_exceptions=True,
+        )
+        replies: Replies = {}
+        errors: dict[int, LayerUnavailable] = {}
+        for server, answer in zip(step, answers, strict=True):
+            if isinstance(answer, LayerUnavailable):
+                errors[server] = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                replies[server] = answer
+        return replies, errors
 
-        Args:
-            wanted: Keys of queues, by shard.
-        """
+    def _command_link(self, server: int) -> LoopLink:
+        return self._commands.get(server) or self._commands.setdefault(server, LoopLink(self._shards[server]))
+
+    async def take(self, where: Where, limit: int, timeout: float) -> list[Delivery]:
+        """Take up to ``limit`` messages of one queue, waiting up to ``timeout`` seconds for the first."""
         end = time.monotonic() + timeout
-        order = shuffled(wanted)
         while True:
-            wait = min(end - time.monotonic(), *(self._shards[shard].block_seconds for shard in order))
+            if not self._routes.is_known:
+                await self._carry_out(self._routes.find_out())
+            order = [(shard, self._routes.server_of(shard)) for shard in shuffled(where)]
+            order = [one for one in order if not self._shards[one[1]].health.is_resting] or order
+            wait = min(end - time.monotonic(), *(self._shards[server].block_seconds for _, server in order))
             if wait <= 0 or len(order) > 1:
-                for shard in order:
-                    if taken := await self._take_from(shard, wanted[shard], limit, 0):
-                        return taken
+                taken, order = await self._look_at_all(order, where, limit)
+                if taken:
+                    return taken
             if wait <= 0:
                 return []
-            if len(order) > 1:
-                taken = await self._first_of(order, wanted, limit, wait)
-            else:
-                taken = await self._take_from(order[0], wanted[order[0]], limit, wait)
-            if taken:
+            if taken := await self._first_of(order, where, limit, wait):
                 return taken
 
-    async def _first_of(
-        self, order: Sequence[int], wanted: Mapping[int, Sequence[str]], limit: int, wait: float
-    ) -> list[Delivery]:
-        tasks = [asyncio.ensure_future(self._take_from(shard, wanted[shard], limit, wait)) for shard in order]
+    async def _look_at_all(
+        self, order: list[tuple[int, int]], where: Where, limit: int
+    ) -> tuple[list[Delivery], list[tuple[int, int]]]:
+        """Take what is there now; return it, and the shards that can be reached."""
+        usable = []
+        problem: LayerUnavailable | None = None
+        for shard, server in order:
+            try:
+                if taken := await self._look(shard, server, where[shard], limit):
+                    return taken, order
+                usable.append((shard, server))
+            except LayerUnavailable as error:  # The others are still worth a look.
+                problem = error
+        if problem is not None and not usable:
+            raise problem
+        return [], usable
+
+    async def _look(self, shard: int, server: int, keys: Sequence[str], limit: int) -> list[Delivery]:
+        facts = await self._command_link(server).facts()
+        looking = asyncio.ensure_future(self.run(look(self._reader, lambda: facts, shard, keys, limit)))
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            # What the server gives up at this moment must not be lost: the next receive gets it.
+            with suppress(LayerUnavailable):
+                self._spare.put(await looking)
+            raise
+
+    async def _first_of(
+        self, order: Sequence[tuple[int, int]], where: Where, limit: int, wait: float
+    ) -> list[Delivery]:
+        if len(order) == 1:
+            shard, server = order[0]
+            return await self._wait_on(shard, server, where[shard], limit, wait)
+        tasks = [asyncio.ensure_future(self._wait_on(*one, where[one[0]], limit, wait)) for one in order]
+        pending = set(tasks)
+        try:
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                if any(task.exception() is None for task in done):
+                    break  # Else those who failed leave the others waiting.
         finally:
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-        found = [result for result in results if isinstance(result, list) and result]
-        for more in found[1:]:
+        found = [result for result in results if isinstance(result, list)]
+        taken = [result for result in found if result]
+        for more in taken[1:]:
             self._spare.put(more)
-        problems = [result for result in results if isinstance(result, Exception)]
-        if problems and not found:
-            raise problems[0]
-        return found[0] if found else []
+        if not found:
+            raise next(result for result in results if isinstance(result, Exception))
+        return taken[0] if taken else []
 
-    async def _take_from(self, shard: int, keys: Sequence[str], limit: int, wait: float) -> list[Delivery]:
-        link = self._idle[shard].pop() if self._idle[shard] else LoopLink(self._shards[shard])
+    async def _wait_on(self, shard: int, server: int, keys: Sequence[str], limit: int, wait: float) -> list[Delivery]:
+        if must_look_first(await self._command_link(server).facts(), limit) and (
+            taken := await self._look(shard, server, keys, limit)
+        ):
+            return taken
+        idle = self._idle.setdefault(server, [])
+        link = idle.pop() if idle else LoopLink(self._shards[server])
         facts = await link.facts()
         try:
-            taken = []
-            if wait <= 0 or must_look_first(facts, limit):
-                taken = await self._look(link, facts, keys, limit)
-            if wait > 0 and not taken:
-                taken = self._reader.read(await link.take(take_command(facts, keys, limit, wait)), facts)
+            reply = await link.take(take_command(facts, keys, limit, wait))
         except asyncio.CancelledError:
-            # What the server gives up at this moment must not be lost: the next receive gets it.
+            # As above.
             with suppress(LayerUnavailable):
-                await self._commands[shard].exchange([unblock(facts)])
+                await self._command_link(server).exchange([unblock(facts)])
                 self._spare.put(self._reader.read(await link.finish(), facts))
             await link.close()
             raise
-        self._idle[shard].append(link)
-        return taken
-
-    async def _look(self, link: LoopLink, facts: Facts, keys: Sequence[str], limit: int) -> list[Delivery]:
-        while True:
-            reply = await link.take(take_command(facts, keys, limit, 0))
-            taken = self._reader.read(reply, facts)
-            if taken or not reply:
-                return taken
+        idle.append(link)
+        if isinstance(reply, ResponseError):
+            self._routes.refused(reply)
+            await asyncio.sleep(REFUSED_SECONDS)
+            return []
+        return self._reader.read(reply, facts)
 
     async def close(self) -> None:
         """Send what is still to be sent, then close every link that nobody waits on."""
         await self.outbox.drain()
-        for link in [*self._commands, *[link for links in self._idle for link in links]]:
+        for link in [*self._commands.values(), *[link for links in self._idle.values() for link in links]]:
             await link.close()
-        for links in self._idle:
-            links.clear()
+        self._idle.clear()

@@ -3,41 +3,68 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from channels.layers.redis.alive import Heartbeat, SignsOfLife
+from channels.layers.redis.codec import Codec
 from channels.layers.redis.durable import Durable
 from channels.layers.redis.inhand import InHand
+from channels.layers.redis.keys import Keys
 from channels.layers.redis.links import Links
 from channels.layers.redis.loops import LoopLinks
+from channels.layers.redis.plans import Plan, run_tolerantly
 from channels.layers.redis.receiving import Reader, Spare
+from channels.layers.redis.ring import Ring
+from channels.layers.redis.routes import Routes
 from channels.layers.redis.shards import Shard
 from channels.layers.redis.statistics import Tallies
+from channels.layers.redis.takes import Takes
+
+
+class Parts(NamedTuple):
+    """What all processes of a layer share."""
+
+    shards: Sequence[Shard]
+    routes: Routes
+    keys: Keys
+    ring: Ring
+    codec: Codec
+    signs: SignsOfLife
+    durable: Durable
+    expiry: float
 
 
 class Process:
     """What belongs to one process: a fork must neither use its parent's connections nor close them.
 
     Args:
-        shards: The servers.
-        reader: Makes messages of answers.
-        expiry: Seconds that messages live.
-        stats_prefix: What the keys of statistics begin with.
+        parts: What it shares with others.
         parent: That of the process forked from; kept, because dropping it would close its connections.
-        durable: Renews what is in hand.
     """
 
-    def __init__(
-        self,
-        shards: Sequence[Shard],
-        reader: Reader,
-        expiry: float,
-        stats_prefix: str,
-        parent: "Process | None",
-        durable: Durable,
-    ) -> None:
+    def __init__(self, parts: Parts, parent: "Process | None") -> None:
         self.pid = os.getpid()
         self.parent = parent
-        self.tallies = Tallies(stats_prefix)
-        self.spare = Spare(expiry)
-        self.links = Links(shards, reader, self.spare)
-        self.in_hand = InHand(lambda receipts: self.links.run(durable.renew(receipts)), durable.interval)
+        self.tallies = Tallies(parts.keys, parts.ring)
+        self.heartbeat = Heartbeat(parts.signs)
+        self.spare = Spare(parts.expiry)
+        self.reader = Reader(parts.keys, parts.codec, self.tallies.add_drops)
+        self.links = Links(parts.shards, parts.routes)
+        self.takes = Takes(self.links, self.reader, self.spare)
+        self.in_hand = InHand(lambda receipts: self.links.run(parts.durable.renew(receipts)), parts.durable.interval)
         self.loops: dict[asyncio.AbstractEventLoop, LoopLinks] = {}
+
+    def chores(self, queues: Sequence[str]) -> Plan[None] | None:
+        """Return what is to be done before ``queues`` are received from, if anything is."""
+        due = self.heartbeat.due(queues)
+        return self._do_chores(due) if due or self.tallies.is_due else None
+
+    def _do_chores(self, due: Sequence[str]) -> Plan[None]:
+        # Where a server is lost, the receive that follows says so.
+        yield from self.heartbeat.beat(due)
+        yield from run_tolerantly(self.tallies.collect())
+
+    def say_farewell(self) -> Plan[None]:
+        """Return what is to be done before the connections are closed."""
+        yield from run_tolerantly(self.tallies.collect())
+        yield from self.heartbeat.end()

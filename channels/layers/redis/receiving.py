@@ -5,19 +5,44 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from channels import counters, names
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
+from channels.layers.redis.keys import Keys
+from channels.layers.redis.plans import Plan
 from channels.layers.redis.shards import Facts
 
 logger = logging.getLogger("django.channels.layers")
 
 
+Where = Mapping[int, Sequence[str]]
+"""Keys of queues, by shard."""
+
+REFUSED_SECONDS = 0.02
+"""Pause when a shard is being moved to another server, before it is looked at again."""
+
 SHORTEST_WAIT = 0.01
 """Servers before 7.0.8 round shorter waits down to 0, which means for ever."""
+
+
+def look(
+    reader: "Reader", facts: Callable[[], Facts], shard: int, keys: Sequence[str], limit: int
+) -> Plan[list[Delivery]]:
+    """Plan: take up to ``limit`` messages of one of ``keys`` that are there now.
+
+    Args:
+        reader: Makes messages of answers.
+        facts: Returns what is known of the server.
+    """
+    while True:
+        replies = yield {shard: [take_command(facts(), keys, limit, 0)]}
+        reply = replies[shard][0]
+        taken = reader.read(reply, facts())
+        if taken or not reply:
+            return taken
 
 
 def take_command(facts: Facts, keys: Sequence[str], limit: int, wait: float) -> bytes:
@@ -54,18 +79,26 @@ def shuffled(shards: Iterable[int]) -> list[int]:
 
 
 class Reader:
-    """Turns what a server returned into deliveries; counts and logs what it drops."""
+    """Turns what a server returned into deliveries; counts and logs what it drops.
 
-    def __init__(self, prefix: str, codec: codec.Codec) -> None:
-        self._prefix = prefix.encode()
-        self._codec = codec
+    Args:
+        keys: How queues are named.
+        coder: Decodes messages.
+        note_drops: Told the queue, the reason and the number of messages that were dropped.
+    """
+
+    def __init__(self, keys: Keys, coder: codec.Codec, note_drops: Callable[[str, str, int], None]) -> None:
+        self._keys = keys
+        self._codec = coder
+        self._note_drops = note_drops
+        self._reported: set[str] = set()
 
     def read(self, reply: Any, facts: Facts) -> list[Delivery]:
         """Return the messages in the answer to a ``take_command``; expired and foreign ones are dropped."""
         if not reply:
             return []
         key, entries = reply
-        queue = key[len(self._prefix) :].decode()
+        queue = self._keys.queue_of(key)
         now_ms = facts.now_ms()
         deliveries: list[Delivery] = []
         expired = 0
@@ -78,15 +111,28 @@ class Reader:
                 is_ticket = entry.flags & codec.TICKET
                 content = codec.TICKET_CONTENT if is_ticket else self._codec.decode(entry.flags, entry.payload)
             except ValueError as error:
-                counters.add("message.dropped.unreadable")
-                logger.error("Skipped an entry of %s that is not a message of this layer: %s.", queue, error)
+                self._report_unreadable(queue, error)
                 continue
             channels = tuple([queue + receiver for receiver in entry.receivers])
             deliveries.append(Delivery(channels, content, bool(entry.flags & codec.VIA_GROUP)))
         if expired:
             counters.add("message.dropped.expired", expired)
+            self._note_drops(queue, "expired", expired)
             logger.warning("%d messages on %s had expired before they were received.", expired, queue)
         return deliveries
+
+    def _report_unreadable(self, queue: str, error: ValueError) -> None:
+        counters.add("message.dropped.unreadable")
+        self._note_drops(queue, "unreadable", 1)
+        kind = error.kind if isinstance(error, codec.Unreadable) else "content"
+        if kind not in self._reported:
+            self._reported.add(kind)
+            logger.error(
+                "Skipped an entry of %s that is not a message of this layer: %s. Others of this kind are only counted, "
+                "as message.dropped.unreadable.",
+                queue,
+                error,
+            )
 
 
 class Spare:

@@ -6,66 +6,71 @@ loops run the same one.
 
 import itertools
 import logging
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from channels import counters, names
+from channels.exceptions import LayerUnavailable
 from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
 from channels.layers.redis import codec, scripts
+from channels.layers.redis.copies import RECEIVERS_PER_ENTRY, Copier
+from channels.layers.redis.groups import Groups
+from channels.layers.redis.items import Item, Outcomes, Results, Todo, report_drops, report_gone
+from channels.layers.redis.keys import Keys
+from channels.layers.redis.plans import Plan, Step, run_tolerantly
 from channels.layers.redis.ring import Ring
+from channels.layers.redis.shards import Shard
 from channels.layers.redis.statistics import Tallies
 
 logger = logging.getLogger("django.channels.layers")
-
-T = TypeVar("T")
-Step = dict[int, list[bytes]]
-"""Shard to the commands for it."""
-
-Plan = Generator[Step, dict[int, list[Any]], T]
-"""Yields steps, is sent the answers in the same shape, returns its result."""
-
-RECEIVERS_PER_ENTRY = 500
-"""A group message for more members on one queue is cut into several entries, so that none grows without limit."""
 
 ITEMS_PER_CALL = 256
 BYTES_PER_CALL = 4 * 1024 * 1024
 """What one script call carries at most: the server does nothing else while it runs."""
 
 
-class Item(NamedTuple):
-    """One message, ready to leave: ``kind`` is that of ``lua/send.lua``."""
-
-    kind: str
-    name: str
-    shard: int
-    key: str
-    capacity: int
-    rest: bytes
-    receivers: int = 1
-    via_group: bool = False
-
-
 class Sender:
-    """Prepares and plans the sends of one layer."""
+    """Prepares and plans the sends of one layer.
 
-    def __init__(self, layer: BaseChannelLayer, prefix: str, ring: Ring, coder: codec.Codec) -> None:
+    Args:
+        layer: Whose names, capacities and times rule.
+        keys: How queues and groups are named.
+        ring: Where they are.
+        shards: The servers; normal channels pass over those that are lost.
+        coder: Encodes messages.
+        groups: Ends memberships of those that are gone.
+    """
+
+    def __init__(
+        self,
+        layer: BaseChannelLayer,
+        keys: Keys,
+        ring: Ring,
+        shards: Sequence[Shard],
+        coder: codec.Codec,
+        groups: Groups,
+    ) -> None:
         self._layer = layer
-        self._prefix = prefix
+        self._keys = keys
         self._ring = ring
+        self._shards = shards
         self._codec = coder
+        self._groups = groups
+        self._copier = Copier(layer, ring, self._choose_shard)
         self._turn = itertools.count()
         self._heads = {
             (is_kept, via_group): codec.make_head(coder.flags | codec.KEPT * is_kept | codec.VIA_GROUP * via_group)
             for is_kept in (False, True)
             for via_group in (False, True)
         }
+        self._returns_members = ring.size > 1 or bool(layer.channel_capacity) or ring.has_durable
         self._common = (
-            prefix,
+            keys.prefix,
             round(layer.expiry * 1000),
             round(layer.group_expiry * 1000),
             layer.capacity,
-            layer.reply_capacity,
             RECEIVERS_PER_ENTRY,
+            int(self._returns_members),
         )
 
     def prepare(self, outgoing: Outgoing) -> Item:
@@ -76,138 +81,175 @@ class Sender:
         """
         name, content, to_group = outgoing
         if to_group:
+            names.require_group_name(name)
             rest = self._codec.encode(self._layer.require_message(content))
-            return Item("g", name, *self.group_place(name), 0, rest, via_group=True)
+            return Item("g", name, "", -1, 0, rest, via_group=True)
         queue = names.non_local_name(names.require_channel_name(name))
         payload = self._codec.encode(self._layer.require_message(content))
-        rest = codec.make_rest((name[len(queue) :],), payload)
+        receivers = (name[len(queue) :],)
+        rest = codec.make_rest(receivers, payload)
         kind = "s" if self._ring.is_durable(queue) else "c"
-        return Item(kind, name, self.shard_of(queue), self._prefix + queue, self._layer.get_capacity(queue), rest)
-
-    def group_place(self, group: str) -> tuple[int, str]:
-        """Return the shard and the key of the members of ``group``.
-
-        Raises:
-            TypeError: It is not a group name.
-        """
-        return self._ring.shard_of(names.require_group_name(group)), f"{self._prefix}:group:{group}"
+        return Item(kind, name, queue, self._choose_shard(queue), self._layer.get_capacity(queue), rest, receivers)
 
     def where(self, queues: Sequence[str]) -> dict[int, list[str]]:
         """Return the keys of ``queues`` by shard; messages of a normal channel may be on every shard."""
-        if self._ring.size == 1:
-            return {0: [self._prefix + queue for queue in queues]}
         wanted: dict[int, list[str]] = {}
         for queue in queues:
-            everywhere = range(self._ring.size)
-            for shard in everywhere if self._ring.is_anywhere(queue) else (self._ring.shard_of(queue),):
-                wanted.setdefault(shard, []).append(self._prefix + queue)
+            for shard in self._ring.shards_of(queue):
+                wanted.setdefault(shard, []).append(self._keys.queue(queue))
         return wanted
 
-    def shard_of(self, queue: str) -> int:
-        """Return the shard to send to: that of ``queue``, or the next in turn for a normal channel."""
-        if self._ring.size == 1:
-            return 0
-        return next(self._turn) % self._ring.size if self._ring.is_anywhere(queue) else self._ring.shard_of(queue)
-
-    @property
-    def _must_expand(self) -> bool:
-        return self._ring.size > 1 or bool(self._layer.channel_capacity) or self._ring.has_durable
+    def _choose_shard(self, queue: str) -> int:
+        """Return the shard to send to: that of ``queue``; for a normal channel the next in turn that is not lost."""
+        if self._ring.size == 1 or not self._ring.is_anywhere(queue):
+            return self._ring.shard_of(queue)
+        first = next(self._turn)
+        for number in range(self._ring.size):
+            shard = (first + number) % self._ring.size
+            if not self._shards[shard].health.is_resting:
+                return shard
+        return first % self._ring.size
 
     def takes_one_step(self, items: Sequence[Item]) -> bool:
         """Return whether the first step of a plan for ``items`` already sends all of them."""
-        if self._must_expand and any(item.kind == "g" for item in items):
+        if self._returns_members and any(item.kind == "g" for item in items):
             return False
-        return not _cut(list(enumerate(items)))[1]
+        return not self._cut(list(enumerate(items)))[1]
 
-    def plan(self, tallies: Tallies, items: Sequence[Item]) -> Plan[list[Exception | None]]:
-        """Send ``items`` in order; returns what each came to, and counts it in ``tallies``."""
-        missed = [0] * len(items)
-        todo = list(enumerate(items))
-        if self._must_expand:
-            # Then only we know where the queues of members are, what they are and what they may hold.
-            todo = yield from self._expand(todo)
-        refused: set[str] = set()
+    def plan(self, tallies: Tallies, items: Sequence[Item]) -> Plan[Outcomes]:
+        """Send ``items`` in order; returns what each came to, and counts it in ``tallies``.
+
+        Raises:
+            LayerUnavailable: None of them can have arrived.
+        """
+        results = Results(len(items))
+        todo: Todo = list(enumerate(items))
         while todo:
-            now, todo = _cut(todo)
-            calls: dict[int, list[tuple[int, Item]]] = {}
-            for position, item in now:
-                if item.kind in "cs" and item.key in refused:
-                    missed[position] = 1
-                else:
-                    calls.setdefault(item.shard, []).append((position, item))
-            replies = yield {shard: [self._call(part)] for shard, part in calls.items()}
-            for shard, part in calls.items():
-                expired, *answers = replies[shard][0]
-                self._report_expired(expired)
-                for (position, item), answer in zip(part, answers, strict=True):
-                    missed[position] += self._count(tallies, item, answer)
-                    if missed[position] and item.kind in "cs":
-                        refused.add(item.key)
+            now, todo = self._cut(todo)
+            if self._ring.group_is_one_place:
+                now = yield from self._read_members(now, results)
+            todo = (yield from self._send(now, results, tallies)) + todo
         if tallies.is_due:
-            yield tallies.collect()
-        return [self._outcome(item, count) for item, count in zip(items, missed, strict=True)]
+            yield from run_tolerantly(tallies.collect())
+        outcomes = [results.outcome(self._layer, position, item) for position, item in enumerate(items)]
+        if outcomes and all(isinstance(outcome, LayerUnavailable) for outcome in outcomes):
+            first = outcomes[0]
+            assert first is not None
+            raise first from first.__cause__
+        return outcomes
 
-    def _count(self, tallies: Tallies, item: Item, answer: Any) -> int:
-        """Return how many receivers of ``item`` did not get it; count what happened to its queues."""
-        if item.kind == "g":
-            missed, *queues = answer
-            for at in range(0, len(queues), 3):
-                tallies.add(item.shard, queues[at].decode(), queues[at + 1], queues[at + 2])
-            return int(missed)
-        tallies.add(item.shard, item.key[len(self._prefix) :], 1 - answer, answer)
-        return int(answer) * item.receivers
+    def _send(self, now: Todo, results: Results, tallies: Tallies) -> Plan[Todo]:
+        """Send ``now``; return what is to be sent in addition, to other places."""
+        calls: dict[int, Todo] = {}
+        for position, item in now:
+            if results.is_refused(item):
+                results.missed[position] = 1
+                continue
+            for shard in self._ring.group_shards(item.name) if item.kind == "g" else (item.shard,):
+                calls.setdefault(shard, []).append((position, item))
+        step = {shard: [self._call(part), *self._ask_for_signs(part)] for shard, part in calls.items()}
+        replies, errors = yield from run_tolerantly(step)
+        more: Todo = []
+        gone: list[Item] = []
+        for shard, part in calls.items():
+            if shard in errors:
+                is_all = len(errors) == len(calls)
+                more += self._elsewhere(part, results, errors[shard], is_all=is_all)
+                continue
+            expired, buried, *answers = replies[shard][0]
+            gone += itertools.compress(_with_sign(part), [not sign for sign in replies[shard][1:]])
+            for reason, count in (("expired", expired), ("dead_process", buried)):
+                if count:
+                    tallies.add_drops_on(shard, reason, count)
+            report_drops(expired, buried)
+            for (position, item), answer in zip(part, answers, strict=True):
+                if item.kind == "g":
+                    more += self._read_group_answer(position, item, shard, answer, results, tallies)
+                elif answer == 2:
+                    gone.append(item)
+                else:
+                    tallies.add(shard, item.queue, 1 - answer, answer)
+                    results.missed[position] += answer * len(item.receivers)
+                    if answer and item.kind in "cs":
+                        results.refused.add(item.queue)
+        if gone:
+            yield from self._bury(gone, tallies)
+        more.sort(key=lambda one: one[0])
+        return more
 
-    def _report_expired(self, count: int) -> None:
-        if count:
-            counters.add("message.dropped.expired", count)
-            logger.warning("%d messages expired unread; their queues had no room or no reader.", count)
+    def _bury(self, gone: Sequence[Item], tallies: Tallies) -> Plan[None]:
+        """End the memberships of members that are gone, and remove what waits for them."""
+        for item in gone:
+            report_gone(item.name, len(item.receivers))
+        yield from run_tolerantly(self._groups.end(gone))
+        queues = {item.queue: item.shard for item in gone if item.kind == "n"}
+        for queue, shard in queues.items():
+            key = self._keys.queue(queue)
+            step = {shard: [scripts.command(b"LLEN", key), scripts.command(b"UNLINK", key)]}
+            replies, _ = yield from run_tolerantly(step)
+            for count, _ in replies.values():
+                tallies.add_drops(queue, "dead_process", count)
+                report_drops(0, count)
 
-    def _call(self, part: Sequence[tuple[int, Item]]) -> bytes:
+    def _elsewhere(self, part: Todo, results: Results, error: LayerUnavailable, *, is_all: bool) -> Todo:
+        """Return what may go to another shard instead of one that failed; note the others' failure."""
+        moved: Todo = []
+        for position, item in part:
+            if not error.was_asked and self._ring.size > 1 and self._ring.is_anywhere(item.queue or "!"):
+                shard = self._choose_shard(item.queue)
+                if not self._shards[shard].health.is_resting:
+                    moved.append((position, item._replace(shard=shard)))
+                    continue
+            if item.kind == "m":
+                counters.add("message.dropped.shard_unavailable", len(item.receivers))
+                logger.warning("Group %s: %d members are out of reach: %s", item.name, len(item.receivers), error)
+            elif item.kind == "g" and not is_all:
+                counters.add("message.dropped.shard_unavailable")
+                logger.warning("Group %s: the members on one server are out of reach: %s", item.name, error)
+            else:
+                results.errors[position] = error
+        return moved
+
+    def _read_group_answer(
+        self, position: int, item: Item, shard: int, answer: Any, results: Results, tallies: Tallies
+    ) -> Todo:
+        missed, gone, returned, *queues = answer
+        results.missed[position] += missed
+        report_gone(item.name, gone)
+        for at in range(0, len(queues), 3):
+            tallies.add(shard, self._keys.shown(queues[at].decode()), queues[at + 1], queues[at + 2])
+        return self._copier.copies(position, item, [self._keys.shown(member.decode()) for member in returned])
+
+    def _ask_for_signs(self, part: Todo) -> list[bytes]:
+        """Return commands that ask, in a cluster, whether somebody reads the queues of members.
+
+        The script does not look itself: it may be asked for keys that are on two nodes while their slot moves.
+        """
+        return [scripts.command(b"EXISTS", self._keys.alive(item.queue)) for item in _with_sign(part)]
+
+    def _call(self, part: Todo) -> bytes:
         arguments: list[scripts.Argument] = list(self._common)
         for _, item in part:
             head = self._heads[item.kind == "s", item.via_group]
             arguments += (f"{item.kind}{item.capacity}", head, item.rest)
-        return scripts.call(scripts.SEND, [item.key for _, item in part], arguments)
+        keys = [self._keys.queue(item.queue) if item.queue else self._keys.group(item.name) for _, item in part]
+        return scripts.call(scripts.SEND, keys, arguments)
 
-    def _expand(self, todo: Sequence[tuple[int, Item]]) -> Plan[list[tuple[int, Item]]]:
-        """Replace each message to a group by one for each queue of its members."""
-        groups = {item.name: item for _, item in todo if item.kind == "g"}
-        members: dict[str, list[str]] = {}
-        if groups:
-            wanted: dict[int, list[Item]] = {}
-            for item in groups.values():
-                wanted.setdefault(item.shard, []).append(item)
-            replies = yield {shard: [self.members_call(i.name) for i in part] for shard, part in wanted.items()}
-            for shard, part in wanted.items():
-                for item, reply in zip(part, replies[shard], strict=True):
-                    members[item.name] = [member.decode() for member in reply]
-        expanded: list[tuple[int, Item]] = []
-        for position, item in todo:
-            if item.kind == "g":
-                expanded += [(position, copy) for copy in self._copies(item, members[item.name])]
-            else:
+    def _read_members(self, now: Todo, results: Results) -> Plan[Todo]:
+        """Replace each message to a group, whose members are in one place, by one for each queue of its members."""
+        groups = sorted({item.name for _, item in now if item.kind == "g"})
+        if not groups:
+            return now
+        members, errors = yield from self._groups.members(groups)
+        expanded: Todo = []
+        for position, item in now:
+            if item.kind != "g":
                 expanded.append((position, item))
+            elif item.name in errors:
+                results.errors[position] = errors[item.name]
+            else:
+                expanded += self._copier.copies(position, item, members[item.name])
         return expanded
-
-    def _copies(self, item: Item, members: Sequence[str]) -> list[Item]:
-        receivers: dict[str, list[str]] = {}
-        for channel in members:
-            queue = names.non_local_name(channel)
-            receivers.setdefault(queue, []).append(channel[len(queue) :])
-        return [
-            Item(
-                "s" if self._ring.is_durable(queue) else "m",
-                item.name,
-                self.shard_of(queue),
-                self._prefix + queue,
-                self._layer.get_capacity(queue),
-                codec.make_rest(part := local_parts[first : first + RECEIVERS_PER_ENTRY], item.rest),
-                len(part),
-                via_group=True,
-            )
-            for queue, local_parts in receivers.items()
-            for first in range(0, len(local_parts), RECEIVERS_PER_ENTRY)
-        ]
 
     def hand_back(self, deliveries: Sequence[Delivery]) -> Plan[None]:
         """Put what was taken, and not worked on, first on its queues again."""
@@ -218,42 +260,25 @@ class Sender:
                 receivers = [channel[len(queue) :] for channel in channels]
                 rest = codec.make_rest(receivers, self._codec.encode(content))
                 arguments += (self._heads[False, via_group], rest)
-            call = scripts.call(scripts.HAND_BACK, (self._prefix + queue,), arguments)
-            step.setdefault(self.shard_of(queue), []).append(call)
+            call = scripts.call(scripts.HAND_BACK, (self._keys.queue(queue),), arguments)
+            step.setdefault(self._choose_shard(queue), []).append(call)
         if step:
             yield step
 
-    def members_call(self, group: str) -> bytes:
-        """Return the command that reads the members of ``group``."""
-        return scripts.call(scripts.GROUP_CHANNELS, (self.group_place(group)[1],), (self._common[2],))
-
-    def _outcome(self, item: Item, missed: int) -> Exception | None:
-        if not missed:
-            return None
-        if item.kind in "cs":
-            counters.add("message.refused.full")
-            return self._layer.channel_full(item.name)
-        counters.add("message.dropped.member_full", missed)
-        logger.warning("Group %s: %d members did not get a message because their channel is full.", item.name, missed)
-        return None
-
-
-def _cut(todo: list[tuple[int, Item]]) -> tuple[list[tuple[int, Item]], list[tuple[int, Item]]]:
-    """Return what one round of script calls carries, and what is left."""
-    size = 0
-    for count, (_, item) in enumerate(todo):
-        size += len(item.rest)
-        if count and (count == ITEMS_PER_CALL or size > BYTES_PER_CALL):
-            return todo[:count], todo[count:]
-    return todo, []
+    def _cut(self, todo: Todo) -> tuple[Todo, Todo]:
+        """Return what one round of script calls carries, and what is left."""
+        size = 0
+        has_group = False
+        for count, (_, item) in enumerate(todo):
+            size += len(item.rest)
+            # What members that are returned get is sent in the next round: nothing for them may come before it.
+            overtakes = has_group and item.kind in "cs" and not item.queue.endswith("!")
+            if count and (count == ITEMS_PER_CALL or size > BYTES_PER_CALL or overtakes):
+                return todo[:count], todo[count:]
+            has_group = has_group or (item.kind == "g" and self._returns_members)
+        return todo, []
 
 
-def prepare_all(prepare: Callable[[Outgoing], Item], batch: Sequence[Outgoing]) -> list[Item | Exception]:
-    """Return each message of ``batch`` encoded, or why it cannot be sent."""
-    prepared: list[Item | Exception] = []
-    for outgoing in batch:
-        try:
-            prepared.append(prepare(outgoing))
-        except (AssertionError, TypeError, BaseChannelLayer.MessageTooLarge) as error:
-            prepared.append(error)
-    return prepared
+def _with_sign(part: Todo) -> list[Item]:
+    """Return the copies in ``part`` for queues in a cluster whose readers give signs of life."""
+    return [item for _, item in part if item.kind == "n" and item.queue.endswith("!")]

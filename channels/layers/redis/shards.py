@@ -6,7 +6,7 @@ Also what is said when a connection opens, and how errors of the client library 
 import itertools
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis
@@ -19,6 +19,7 @@ from redis.retry import Retry
 from channels import counters
 from channels.exceptions import LayerUnavailable, UnsupportedRedis
 from channels.layers.redis import scripts
+from channels.layers.redis.health import Health
 
 BLOCK_SECONDS = 5.0
 """Longest that the server is asked to wait in one command."""
@@ -86,6 +87,7 @@ class Shard:
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         self.label = re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
+        self.health = Health(self.label, CONNECT_TIMEOUT)
         self.socket_timeout, for_threads, for_loops = connection_options(options)
         self._pool = redis.ConnectionPool.from_url(url, **for_threads)
         self._async_pool = redis.asyncio.ConnectionPool.from_url(url, **for_loops)
@@ -94,6 +96,17 @@ class Shard:
     def block_seconds(self) -> float:
         """Longest wait in one command that leaves the answer time to arrive."""
         return min(BLOCK_SECONDS, self.socket_timeout * 0.8)
+
+    def begin_attempt(self) -> None:
+        """Say that a connection is about to be opened.
+
+        Raises:
+            LayerUnavailable: The server is lost, it has peers, and it is too early to try again.
+        """
+        if not self.health.begin_attempt():
+            error = LayerUnavailable(f"Redis at {self.label} is lost; it is tried again within seconds.")
+            error.was_asked = False
+            raise error
 
     def open(self) -> Any:
         """Return a new connection for a thread, not connected yet."""
@@ -108,6 +121,17 @@ class Shard:
         """Return a client of redis-py for this server."""
         return redis.Redis(connection_pool=self._pool)
 
+    def keys_from(self, prefix: str) -> Iterator[bytes]:
+        """Yield all keys that begin with ``prefix``.
+
+        Raises:
+            LayerUnavailable: The server failed.
+        """
+        try:
+            yield from self.client().scan_iter(re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + "*", count=1000)
+        except FOREIGN_ERRORS as error:
+            raise self.unavailable(error) from error
+
     def forget(self, prefixes: Iterable[str]) -> None:
         """Remove all keys that begin with one of ``prefixes``.
 
@@ -117,23 +141,31 @@ class Shard:
         client = self.client()
         try:
             for prefix in prefixes:
-                keys = client.scan_iter(re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + "*", count=1000)
+                keys = self.keys_from(prefix)
                 while chunk := list(itertools.islice(keys, 1000)):
-                    client.unlink(*chunk)
+                    self.unlink(client, chunk)
         except FOREIGN_ERRORS as error:
             raise self.unavailable(error) from error
+
+    def unlink(self, client: Any, keys: Sequence[bytes]) -> None:
+        """Remove ``keys``, some of which may be gone."""
+        client.unlink(*keys)
 
     def close(self) -> None:
         """Close the connections that clients made here left open."""
         self._pool.disconnect()
 
-    def unavailable(self, error: BaseException) -> LayerUnavailable:
+    def unavailable(self, error: BaseException, was_open: bool = True) -> LayerUnavailable:
         """Count a failure; return the error that says which server failed, how, and what to look at."""
         counters.add("layer.failed.connection")
-        return LayerUnavailable(
+        if not isinstance(error, ResponseError):
+            self.health.failed(error)
+        unavailable = LayerUnavailable(
             f"Redis at {self.label} cannot be used: {error or type(error).__name__} "
             f"(is it running, and is 'hosts' in CONFIG of the layer right?)"
         )
+        unavailable.was_asked = was_open
+        return unavailable
 
     def check(self, replies: Iterable[Any]) -> None:
         """Raise the first error among ``replies``, if there is one.
@@ -180,15 +212,27 @@ def make_shards(hosts: Any, connection_kwargs: Mapping[str, Any] | None) -> list
     Raises:
         ValueError: ``hosts`` is not a list of hosts, or the socket timeout is too short.
     """
+    options = connection_kwargs or {}
+    shards = [host if isinstance(host, Shard) else Shard(host, options) for host in host_urls(hosts)]
+    for shard in shards:
+        shard.health.has_peers = len(shards) > 1
+    return shards
+
+
+def host_urls(hosts: Any) -> list[Any]:
+    """Return the URL of each of ``hosts``, which are URLs, pairs of host and port, or shards, which stay.
+
+    Raises:
+        ValueError: ``hosts`` is not a list of hosts.
+    """
     if hosts is None:
         hosts = [("localhost", 6379)]
-    if isinstance(hosts, str | bytes):
+    if isinstance(hosts, str | bytes) or not isinstance(hosts, Iterable):
         raise ValueError("ASGI Redis hosts must be specified as an iterable list of hosts.")
-    options = connection_kwargs or {}
-    shards = [host if isinstance(host, Shard) else Shard(_url(host), options) for host in hosts]
-    if not shards:
+    urls = [host if isinstance(host, Shard) else _url(host) for host in hosts]
+    if not urls:
         raise ValueError("ASGI Redis hosts must name at least one host.")
-    return shards
+    return urls
 
 
 def _url(host: Any) -> str:
@@ -196,6 +240,9 @@ def _url(host: Any) -> str:
         return host
     try:
         name, port = host
+        port = int(port)
     except (TypeError, ValueError) as error:
         raise ValueError(f"A Redis host is a URL or a pair of host and port, not {host!r}.") from error
+    if not isinstance(name, str) or not 0 < port < 65_536:
+        raise ValueError(f"A Redis host is a URL or a pair of host and port, not {host!r}.")
     return f"redis://{name}:{port}/0"

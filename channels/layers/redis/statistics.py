@@ -1,69 +1,94 @@
 """The statistics extension: counted in this process, added to the server's totals about once a second.
 
-Keys: ``<stats_prefix><queue>`` and ``<stats_prefix>#global#``, hashes of ``messages_count`` and
-``channel_full_count`` on the shard that the messages were sent to. Counting apart from sending keeps sends cheap;
-what a process counted after its last flush is added when it sends or receives again, or closes the layer.
+Where totals are kept, and how rates are, is told at the head of ``lua/count.lua``. Counting apart from sending keeps
+sends cheap; what a process counted after its last flush is added when it sends or receives again, or closes the layer.
 """
 
+import math
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import read_entry
+from channels.layers.redis.keys import Keys
+from channels.layers.redis.plans import Plan, Step
+from channels.layers.redis.ring import Ring
 
 FLUSH_SECONDS = 1.0
 CHANNEL_MS = 3_600_000
 """How long the statistics of a channel outlive its last message."""
 
-GLOBAL_MS = 86_400_000
+TOTAL_MS = 86_400_000
 
-_GLOBAL = "#global#"
+RATE_SECONDS = 10
+"""Over how long rates are averaged: the constant in ``lua/count.lua``."""
+
+RATED = ("messages_count", "channel_full_count")
+DROPS = ("dropped_expired", "dropped_unreadable", "dropped_dead_process")
+"""Fields of messages that were taken and will never be received, by reason."""
 
 
 class Tallies:
-    """What was sent and refused since the last flush, by shard and queue. Safe for threads."""
+    """What happened since the last flush, by shard and queue. Safe for threads.
 
-    def __init__(self, stats_prefix: str) -> None:
-        self._prefix = stats_prefix
+    Args:
+        keys: How statistics are named.
+        ring: Where they are.
+    """
+
+    def __init__(self, keys: Keys, ring: Ring) -> None:
+        self._keys = keys
+        self._ring = ring
         self._lock = threading.Lock()
-        self._counts: dict[tuple[int, str], list[int]] = {}
+        self._counts: Counter[tuple[int, str, str]] = Counter()
         self._due = 0.0
 
     def add(self, shard: int, queue: str, sent: int, refused: int) -> None:
         """Count messages of ``queue``."""
         with self._lock:
-            count = self._counts.get((shard, queue))
-            if count is None:
-                count = self._counts[shard, queue] = [0, 0]
-            count[0] += sent
-            count[1] += refused
+            if sent:
+                self._counts[shard, queue, "messages_count"] += sent
+            if refused:
+                self._counts[shard, queue, "channel_full_count"] += refused
+
+    def add_drops(self, queue: str, reason: str, amount: int) -> None:
+        """Count messages that were dropped."""
+        with self._lock:
+            self._counts[self._ring.shard_of(queue), queue, f"dropped_{reason}"] += amount
+
+    def add_drops_on(self, shard: int, reason: str, amount: int) -> None:
+        """Count messages that were dropped from queues that nobody named."""
+        with self._lock:
+            self._counts[shard, "", f"dropped_{reason}"] += amount
 
     @property
     def is_due(self) -> bool:
         """Whether there is something to flush, and long enough after the last time."""
         return bool(self._counts) and time.monotonic() >= self._due
 
-    def collect(self) -> dict[int, list[bytes]]:
-        """Return the commands, by shard, that add what was counted, and start from zero."""
+    def collect(self) -> Step:
+        """Return the commands that add what was counted, and start from zero."""
         with self._lock:
-            counts, self._counts = self._counts, {}
+            counts, self._counts = self._counts, Counter()
             self._due = time.monotonic() + FLUSH_SECONDS
-        commands: dict[int, list[bytes]] = {}
-        for shard in {shard for shard, _ in counts}:
-            mine = {queue: count for (where, queue), count in counts.items() if where == shard}
-            total = [sum(count[kind] for count in mine.values()) for kind in (0, 1)]
-            keys: list[scripts.Argument] = [self._prefix + queue for queue in (*mine, _GLOBAL)]
-            arguments: list[scripts.Argument] = []
-            for count in mine.values():
-                arguments += (*count, CHANNEL_MS)
-            commands[shard] = [scripts.call(scripts.COUNT, keys, (*arguments, *total, GLOBAL_MS))]
-        return commands
+        hashes: dict[int, dict[str, Counter[str]]] = {}
+        for (shard, queue, field), count in counts.items():
+            if queue:
+                hashes.setdefault(shard, {}).setdefault(self._keys.statistics(queue), Counter())[field] += count
+            totals = hashes.setdefault(self._ring.total_shard(shard), {})
+            totals.setdefault(self._keys.total, Counter())[field] += count
+        return {shard: [self._count_call(mine)] for shard, mine in hashes.items()}
 
-    def read_command(self, queue: str = _GLOBAL) -> bytes:
-        """Return the command that reads the totals of ``queue``, by default those of the server."""
-        return scripts.command(b"HMGET", self._prefix + queue, b"messages_count", b"channel_full_count")
+    def _count_call(self, hashes: dict[str, Counter[str]]) -> bytes:
+        arguments: list[scripts.Argument] = []
+        for key, fields in hashes.items():
+            arguments += (TOTAL_MS if key == self._keys.total else CHANNEL_MS, len(fields))
+            for field, count in fields.items():
+                arguments += (field, count)
+        return scripts.call(scripts.COUNT, list(hashes), arguments)
 
 
 def seconds_waited(head: bytes | None, now_ms: float, expiry: float) -> float:
@@ -83,31 +108,66 @@ def seconds_waited(head: bytes | None, now_ms: float, expiry: float) -> float:
     return max(0.0, expiry - (expires_ms - now_ms) / 1000)
 
 
-def read_statistics(
-    tallies: Tallies, shards: Sequence[int], queue: str | None = None, key: str = "", expiry: float = 0
-) -> Generator[dict[int, list[bytes]], dict[int, list[Any]], dict[str, float]]:
-    """Plan: return what ``shards`` counted in all, or what the queue at ``key`` took, refused and holds.
+def read_total(tallies: Tallies, keys: Keys, ring: Ring) -> Plan[dict[str, float]]:
+    """Plan: return what was counted of all queues.
 
     Args:
         tallies: What was counted here and not added yet.
-        shards: Where to ask.
-        queue: Name of the queue; None is everything.
-        key: Its list.
+        keys: How statistics are named.
+        ring: Where they are.
+    """
+    if step := tallies.collect():
+        yield step
+    replies = yield {shard: [scripts.command(b"TIME"), _read_command(keys.total)] for shard in ring.total_shards()}
+    return _sum_up(list(replies.values()))
+
+
+def read_queue(tallies: Tallies, keys: Keys, ring: Ring, queue: str, expiry: float) -> Plan[dict[str, float]]:
+    """Plan: return what ``queue`` took, refused, dropped and holds.
+
+    Args:
+        tallies: What was counted here and not added yet.
+        keys: How statistics are named.
+        ring: Where they are.
+        queue: Its name.
         expiry: Seconds that its messages live.
     """
-    yield tallies.collect()
-    commands = [scripts.command(b"TIME"), tallies.read_command(*([] if queue is None else [queue]))]
-    if queue is not None:
-        commands += [scripts.command(b"LLEN", key), scripts.command(b"LINDEX", key, 0)]
-    replies = yield dict.fromkeys(shards, commands)
-    counts = [[int(value or 0) for value in replies[shard][1]] for shard in shards]
-    found: dict[str, float] = dict(
-        zip(("messages_count", "channel_full_count"), map(sum, zip(*counts, strict=True)), strict=True)
+    if step := tallies.collect():
+        yield step
+    key = keys.queue(queue)
+    commands = [
+        scripts.command(b"TIME"),
+        _read_command(keys.statistics(queue)),
+        scripts.command(b"LLEN", key),
+        scripts.command(b"LINDEX", key, 0),
+    ]
+    replies = yield dict.fromkeys(ring.shards_of(queue), commands)
+    found = _sum_up(list(replies.values()))
+    found["messages_pending"] = sum(reply[2] for reply in replies.values())
+    found["messages_max_age"] = max(
+        seconds_waited(reply[3], _milliseconds(reply[0]), expiry) for reply in replies.values()
     )
-    if queue is not None:
-        found["messages_pending"] = sum(replies[shard][2] for shard in shards)
-        found["messages_max_age"] = max(
-            seconds_waited(head, int(seconds) * 1000 + int(micros) / 1000, expiry)
-            for (seconds, micros), _, _, head in (replies[shard] for shard in shards)
-        )
     return found
+
+
+def _read_command(key: str) -> bytes:
+    moments = [f"{name}:{part}" for name in RATED for part in ("rate", "at")]
+    return scripts.command(b"HMGET", key, *RATED, *DROPS, *moments)
+
+
+def _sum_up(replies: Sequence[Sequence[Any]]) -> dict[str, float]:
+    """Return what several servers counted, as one. Each reply begins with the time and the answer to the reading."""
+    found: dict[str, float] = dict.fromkeys((*RATED, *DROPS, *(f"{name}_per_second" for name in RATED)), 0)
+    for time_reply, values, *_ in replies:
+        now = _milliseconds(time_reply) / 1000
+        for name, value in zip((*RATED, *DROPS), values, strict=False):
+            found[name] += int(value or 0)
+        moments = [float(value or 0) for value in values[len(RATED) + len(DROPS) :]]
+        for name, rate, since in zip(RATED, moments[::2], moments[1::2], strict=True):
+            found[f"{name}_per_second"] += rate * math.exp(min(0.0, since - now) / RATE_SECONDS)
+    return found
+
+
+def _milliseconds(reply: Sequence[Any]) -> float:
+    seconds, microseconds = reply
+    return int(seconds) * 1000 + int(microseconds) / 1000

@@ -114,6 +114,7 @@ class Link:
             raise
         self._awaited -= count
         self._last_used = time.monotonic()
+        self.shard.health.recovered()
         return replies
 
     def mend(self, commands: Sequence[bytes], replies: list[Any]) -> list[Any]:
@@ -141,6 +142,7 @@ class Link:
 
     def _open(self) -> None:
         self.close()
+        self.shard.begin_attempt()
         connection = self._connection = self.shard.open()
         try:
             connection.connect()
@@ -148,9 +150,10 @@ class Link:
             connection.send_packed_command((b"".join(HANDSHAKE),), check_health=False)
             replies = [self._read_one() for _ in HANDSHAKE]
         except BaseException as error:
-            self._fail(error)
+            self._fail(error, was_open=False)
             raise
         self._last_used = time.monotonic()
+        self.shard.health.recovered()
         try:
             self._facts = read_handshake(replies, (started + time.time()) * 500)
         except BaseException:
@@ -171,11 +174,11 @@ class Link:
         if is_stale:
             self.close()
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, was_open: bool = True) -> None:
         self.close()
         self._unsent = []
         if isinstance(error, FOREIGN_ERRORS):
-            raise self.shard.unavailable(error) from error
+            raise self.shard.unavailable(error, was_open) from error
 
     def __del__(self) -> None:
         if self._pid == os.getpid():

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
+from channels.layers.redis.keys import Keys
+from channels.layers.redis.plans import Plan, together
 from channels.layers.redis.ring import Ring
-from channels.layers.redis.sending import Plan, Step
 from channels.layers.turns import Early, Ended, NextStep, Stalled, Taken, Verdict
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class RedisTurns:
     Args:
         run: Carries out a plan.
         post: Begins a plan with the next write of the calling thread, and hands over its result or error later.
-        prefix: What every key begins with.
+        keys: How lines are named.
         ring: On which shard a line lives.
         codec: Encodes what is kept.
         group_expiry: Seconds a membership of the layer lives; lines live as long, or longer.
@@ -46,14 +47,14 @@ class RedisTurns:
         self,
         run: Callable[[Plan[Any]], Any],
         post: Callable[[Plan[Any], Callable[[Any], None]], None],
-        prefix: str,
+        keys: Keys,
         ring: Ring,
         codec: Codec,
         group_expiry: float,
     ) -> None:
         self._run = run
         self._post = post
-        self._prefix = prefix
+        self._keys = keys
         self._ring = ring
         self._codec = codec
         self._life_ms = round(max(group_expiry, MIN_LIFE_SECONDS) * 1000)
@@ -106,7 +107,13 @@ class RedisTurns:
 
     def _take(self, connection: str, message: Early, wait: float, limit: int) -> Plan[Taken]:
         shard, keys = self._place(connection)
-        arguments = (connection, message.order, int(message.is_last), round(wait * 1000), self._life_ms)
+        arguments = (
+            self._keys.hidden(connection),
+            message.order,
+            int(message.is_last),
+            round(wait * 1000),
+            self._life_ms,
+        )
         # Most messages come in order and need not be kept, so long ones stay here until we know.
         encoded = b"" if _is_long(message) else self._encode(message)
         replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, encoded))]}
@@ -123,7 +130,13 @@ class RedisTurns:
 
     def _end(self, connection: str, message: Early, wait: float, next_step: NextStep, first: int | None) -> Plan[Ended]:
         shard, keys = self._place(connection)
-        arguments = (connection, message.order, int(message.is_last), round(wait * 1000), self._life_ms)
+        arguments = (
+            self._keys.hidden(connection),
+            message.order,
+            int(message.is_last),
+            round(wait * 1000),
+            self._life_ms,
+        )
         tail = (next_step.value, round(FORGET_SECONDS * 1000), message.order if first is None else first)
         replies = yield {shard: [scripts.call(scripts.TURN_END, keys, (*arguments, *tail))]}
         is_passed_on, *blobs = replies[shard][0]
@@ -131,20 +144,22 @@ class RedisTurns:
 
     def _renew(self, connection: str, message: Early, wait: float) -> Plan[None]:
         shard, keys = self._place(connection)
-        yield {shard: [scripts.call(scripts.TURN_RENEW, keys, (connection, message.order, round(wait * 1000)))]}
+        yield {shard: [self._renew_call(connection, keys, message, wait)]}
 
     def _stalled(self) -> Plan[Sequence[Stalled]]:
-        look = [
-            scripts.command(b"TIME"),
-            scripts.command(b"ZRANGE", self._due_key, 0, GIVE_UP_AT_ONCE - 1, b"WITHSCORES"),
-        ]
-        replies = yield dict.fromkeys(range(self._ring.size), look)
+        replies = yield {
+            shard: [
+                scripts.command(b"TIME"),
+                scripts.command(b"ZRANGE", self._keys.turns(tag), 0, GIVE_UP_AT_ONCE - 1, b"WITHSCORES"),
+            ]
+            for shard, tag in self._ring.turn_places()
+        }
         late: dict[int, list[str]] = {}
         for shard, ((seconds, micros), listed) in replies.items():
             now_ms = int(seconds) * 1000 + int(micros) / 1000
             for name, due in zip(listed[::2], listed[1::2], strict=True):
                 if float(due) <= now_ms:
-                    late.setdefault(shard, []).append(name.decode())
+                    late.setdefault(shard, []).append(self._keys.shown(name.decode()))
         if not late:
             return []
         replies = yield {
@@ -160,15 +175,17 @@ class RedisTurns:
 
     # Keys and encoding
 
-    @property
-    def _due_key(self) -> str:
-        return f"{self._prefix}:turns"
-
     def _place(self, connection: str) -> tuple[int, tuple[str, str]]:
-        return self._ring.shard_of(connection), (f"{self._prefix}:turn:{connection}", self._due_key)
+        shard, tag = self._ring.turn_place(connection)
+        return shard, (self._keys.turn(connection, tag), self._keys.turns(tag))
+
+    def _renew_call(self, connection: str, keys: Sequence[str], message: Early, wait: float) -> bytes:
+        return scripts.call(
+            scripts.TURN_RENEW, keys, (self._keys.hidden(connection), message.order, round(wait * 1000))
+        )
 
     def _give_up_call(self, connection: str, keys: Sequence[str], *, at_once: bool) -> bytes:
-        return scripts.call(scripts.TURN_GIVE_UP, keys, (connection, int(at_once), self._life_ms))
+        return scripts.call(scripts.TURN_GIVE_UP, keys, (self._keys.hidden(connection), int(at_once), self._life_ms))
 
     def _read_stalled(self, connection: str, reply: Sequence[Any]) -> Stalled:
         if not reply:
@@ -183,29 +200,6 @@ class RedisTurns:
     def _decode(self, blob: bytes) -> Early:
         kept = self._codec.decode(blob[0], memoryview(blob)[2:])
         return Early(kept["channel"], kept["content"])
-
-
-def together(plans: Sequence[Plan[T]]) -> Plan[list[T]]:
-    """Carry out several plans at the same time, step by step, and return what each returns."""
-    results: dict[int, T] = {}
-    waiting = {number: (plan, next(plan)) for number, plan in enumerate(plans)}
-    while waiting:
-        step: Step = {}
-        begins: dict[tuple[int, int], int] = {}
-        for number, (_, part) in waiting.items():
-            for shard, commands in part.items():
-                begins[number, shard] = len(step.setdefault(shard, []))
-                step[shard] += commands
-        replies = yield step
-        going_on = {}
-        for number, (plan, part) in waiting.items():
-            own = {shard: replies[shard][(at := begins[number, shard]) : at + len(part[shard])] for shard in part}
-            try:
-                going_on[number] = (plan, plan.send(own))
-            except StopIteration as end:
-                results[number] = end.value
-        waiting = going_on
-    return [results[number] for number in range(len(plans))]
 
 
 def _is_long(message: Early) -> bool:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from channels import counters, names
 from channels.layers.base import Delivery
 from channels.layers.redis.durable import DeadLetter, Durable
+from channels.layers.redis.plans import Plan
 from channels.layers.redis.process import Process
-from channels.layers.redis.sending import Plan, Sender
+from channels.layers.redis.sending import Sender
 from channels.layers.redis.shards import FOREIGN_ERRORS, Shard
 from channels.types import Content
 

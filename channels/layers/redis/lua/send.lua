@@ -2,20 +2,25 @@
 --
 -- KEYS[i]  item i: list of a queue, or sorted set of a group (member = channel, score = ms of its last add)
 -- ARGV     1 prefix of all keys             2 ms a message lives               3 ms a membership lives
---          4 capacity of normal channels    5 of process-specific ones         6 most receivers in one entry
---          (3 to 6 rule the members of groups), then three for each item:
---          kind and capacity, as in "c100"; head; rest
+--          4 capacity of normal channels    5 most receivers in one entry      6 1 if members that are not
+--          (3 to 6 rule the members of groups)                                   process-specific are returned
+--          then three for each item: kind and capacity, as in "c100"; head; rest
 -- kinds    c  a channel: refused if its queue is full, and so is what follows for that queue in this call
 --          m  one queue with members of a group: skipped if it is full
+--          n  the same without a look at who reads the queue; for clusters, where that key may be on another node
 --          s  a channel delivered at least once: refused like c. The entry goes to its stream. While there is something
 --             in it, its list holds a ticket, an entry of nothing but flag 4, so that those who wait for lists are woken
 --          g  a group: one entry for each queue, naming all members that share it; rest is the encoded content
--- returns  how many messages that had expired were dropped, then one answer for each item:
---          c, m, s  1 if its queue was full, else 0
---          g     a list: members that did not get it, then for each queue its name, entries pushed, entries refused
+-- returns  how many messages were dropped that had expired, how many with the queues of dead processes; then one answer
+--          for each item:
+--          c, n, s  1 if its queue was full, else 0
+--          m     the same, or 2 if its members are gone: their memberships are to be ended by the caller
+--          g     a list: members that did not get it, members that are gone, a list of those that are returned;
+--                then for each queue its name, entries pushed, entries refused
 --
--- A message that expired on the queue of a member ends the memberships (in the group sent to) of its receivers:
--- nobody read it, so their process is gone.
+-- Whoever reads a process-specific queue keeps <prefix>:alive:<queue>, a string that holds the capacity of the queue.
+-- Where it is missing the process is dead: its queue is deleted, and its members are gone. A single-reader channel is
+-- gone when a message on it expired unread. Memberships of those that are gone end.
 --
 -- An entry is head (2 bytes: version, flags), ms since the epoch when it expires (8 bytes, big endian), and the
 -- rest: length of the receivers (4 bytes, big endian), receivers, encoded content. Receivers are what follows
@@ -26,23 +31,37 @@ local lifetime = ARGV[2]
 local until_ms = now + lifetime
 local stamp = struct.pack('>I4I4', math.floor(until_ms / 4294967296), until_ms % 4294967296)
 
-local expired = 0
+local expired, buried = 0, 0
 
 -- Drops the expired head of a queue, so that what nobody took does not keep living messages out.
--- Returns what its receivers were, as keys of a table.
 local function drop_expired(key)
-    local receivers = {}
+    local before = expired
     while true do
         local entry = redis.call('LINDEX', key, 0)
-        if not entry or #entry < 14 then return receivers end
-        local high, low, length = struct.unpack('>I4I4I4', entry, 3)
-        if high * 4294967296 + low > now then return receivers end
+        if not entry or #entry < 14 then break end
+        local high, low = struct.unpack('>I4I4', entry, 3)
+        if high * 4294967296 + low > now then break end
         redis.call('LPOP', key)
         expired = expired + 1
-        for receiver in string.gmatch(string.sub(entry, 15, 14 + length) .. ',', '([^,]*),') do
-            receivers[receiver] = true
-        end
     end
+    return expired > before
+end
+
+local function is_of_process(name)
+    return string.find(name, '!}?$') ~= nil
+end
+
+-- Returns nothing if those who read the queue at this key are gone, else its capacity if they said so, or the default.
+local function check_readers(key, default)
+    if is_of_process(key) then
+        local capacity = redis.call('GET', ARGV[1] .. ':alive:' .. string.sub(key, #ARGV[1] + 1))
+        if capacity then return tonumber(capacity) end
+        buried = buried + redis.call('LLEN', key)
+        redis.call('UNLINK', key)
+        return nil
+    end
+    if drop_expired(key) and string.find(key, '?', #ARGV[1] + 1, true) then return nil end
+    return default
 end
 
 local function push(key, capacity, head, rest)
@@ -91,27 +110,12 @@ local function read_members(group)
     return queues, receivers
 end
 
-local function without_gone(group, queue, members)
-    local gone = drop_expired(ARGV[1] .. queue)
-    if not next(gone) then return members end
-    local kept = {}
-    for _, member in ipairs(members) do
-        if gone[member] then
-            redis.call('ZREM', group, queue .. member)
-        else
-            kept[#kept + 1] = member
-        end
-    end
-    return kept
-end
-
 local function push_to_members(group, head, content)
     local queues, receivers = read_members(group)
-    local answer = {0}
-    local most = tonumber(ARGV[6])
-    for _, queue in ipairs(queues) do
-        local members = without_gone(group, queue, receivers[queue])
-        local capacity = tonumber(string.sub(queue, -1) == '!' and ARGV[5] or ARGV[4])
+    local answer = {0, 0, {}}
+    local most = tonumber(ARGV[5])
+
+    local function push_entries(queue, members, capacity)
         local pushed, refused = 0, 0
         for first = 1, #members, most do
             local last = math.min(first + most - 1, #members)
@@ -126,24 +130,48 @@ local function push_to_members(group, head, content)
         local size = #answer
         answer[size + 1], answer[size + 2], answer[size + 3] = queue, pushed, refused
     end
+
+    for _, queue in ipairs(queues) do
+        local members = receivers[queue]
+        if ARGV[6] == '1' and not is_of_process(queue) then
+            table.insert(answer[3], queue)
+        else
+            local capacity = check_readers(ARGV[1] .. queue, tonumber(ARGV[4]))
+            if capacity then
+                push_entries(queue, members, capacity)
+            else
+                for _, member in ipairs(members) do redis.call('ZREM', group, queue .. member) end
+                answer[2] = answer[2] + #members
+            end
+        end
+    end
     return answer
 end
 
 local refused, answers = {}, {}
 for item, key in ipairs(KEYS) do
     local at = 4 + item * 3
-    local kind = string.sub(ARGV[at], 1, 1)
+    local kind, capacity = string.sub(ARGV[at], 1, 1), tonumber(string.sub(ARGV[at], 2))
+    local head, rest = ARGV[at + 1], ARGV[at + 2]
+    local answer = 1
     if kind == 'g' then
-        answers[item + 1] = push_to_members(key, ARGV[at + 1], ARGV[at + 2])
-    elseif kind ~= 'm' and refused[key] then
-        answers[item + 1] = 1
-    else
-        if kind == 'm' then drop_expired(key) end
+        answer = push_to_members(key, head, rest)
+    elseif kind == 'm' then
+        capacity = check_readers(key, capacity)
+        if not capacity then
+            answer = 2
+        elseif push(key, capacity, head, rest) then
+            answer = 0
+        end
+    elseif kind == 'n' or not refused[key] then
         local put = kind == 's' and store or push
-        local fits = put(key, tonumber(string.sub(ARGV[at], 2)), ARGV[at + 1], ARGV[at + 2])
-        answers[item + 1] = fits and 0 or 1
-        if kind ~= 'm' and not fits then refused[key] = true end
+        if put(key, capacity, head, rest) then
+            answer = 0
+        elseif kind ~= 'n' then
+            refused[key] = true
+        end
     end
+    answers[item + 2] = answer
 end
-answers[1] = expired
+answers[1], answers[2] = expired, buried
 return answers

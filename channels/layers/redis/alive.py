@@ -1,0 +1,90 @@
+"""Signs of life: beside the queue of a process stands a key for as long as somebody reads the queue.
+
+The key holds the capacity of the queue, and goes away by itself. Where it is missing, nobody has read the queue for so
+long that its messages have expired: the process is dead, and the next message to a group removes what it left.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from channels.layers.redis import scripts
+from channels.layers.redis.keys import Keys
+from channels.layers.redis.plans import Plan, Step, run_tolerantly
+from channels.layers.redis.ring import Ring
+
+SHORTEST_LIFE = 30.0
+"""Seconds that a sign of life stands at least; by default as long as a message lives."""
+
+BEATS_PER_LIFE = 3
+
+
+class SignsOfLife:
+    """Makes the signs of life of one layer.
+
+    Args:
+        keys: How they are named.
+        ring: Where they are.
+        get_capacity: Returns the capacity of a queue.
+        expiry: Seconds that messages live.
+    """
+
+    def __init__(self, keys: Keys, ring: Ring, get_capacity: Callable[[str], int], expiry: float) -> None:
+        self._keys = keys
+        self._ring = ring
+        self._get_capacity = get_capacity
+        self.seconds = max(expiry, SHORTEST_LIFE)
+
+    def give(self, queue: str) -> tuple[int, bytes]:
+        """Return where and how to say that ``queue`` is being read."""
+        return self._command(queue)
+
+    def presume(self, queue: str) -> tuple[int, bytes]:
+        """Return the same for somebody else's queue: it changes nothing where there is a sign."""
+        return self._command(queue, b"NX")
+
+    def _command(self, queue: str, *options: bytes) -> tuple[int, bytes]:
+        life = round(self.seconds * 1000)
+        key, capacity = self._keys.alive(queue), self._get_capacity(queue)
+        return self._ring.shard_of(queue), scripts.command(b"SET", key, capacity, b"PX", life, *options)
+
+    def take_back(self, queue: str) -> tuple[int, bytes]:
+        """Return where and how to say that ``queue`` will not be read any more."""
+        return self._ring.shard_of(queue), scripts.command(b"UNLINK", self._keys.alive(queue))
+
+
+class Heartbeat:
+    """When this process said last that it reads its queues. Safe for threads.
+
+    Args:
+        signs: How to say it.
+    """
+
+    def __init__(self, signs: SignsOfLife) -> None:
+        self._signs = signs
+        self._due: dict[str, float] = {}
+
+    def due(self, queues: Sequence[str]) -> list[str]:
+        """Return those among ``queues`` whose readers must say so now."""
+        now = time.monotonic()
+        return [queue for queue in queues if queue[-1] == "!" and self._due.get(queue, 0.0) <= now]
+
+    def beat(self, queues: Sequence[str]) -> Plan[None]:
+        """Say that ``queues`` are being read; where that fails, it is tried again the next time."""
+        step: Step = {}
+        for queue in queues:
+            shard, command = self._signs.give(queue)
+            step.setdefault(shard, []).append(command)
+        _, errors = yield from run_tolerantly(step)
+        if not errors:
+            now = time.monotonic()
+            self._due = {queue: due for queue, due in self._due.items() if due > now}  # Forgets queues of the past.
+            self._due.update(dict.fromkeys(queues, now + self._signs.seconds / BEATS_PER_LIFE))
+
+    def end(self) -> Plan[None]:
+        """Say that none of the queues will be read any more."""
+        queues, self._due = self._due, {}
+        step: Step = {}
+        for queue in queues:
+            shard, command = self._signs.take_back(queue)
+            step.setdefault(shard, []).append(command)
+        yield from run_tolerantly(step)

@@ -1,0 +1,118 @@
+"""How the things of a layer are named in Redis. What the keys hold is told in docs/reference/redis.
+
+With a veil the names of channels and groups cannot be read on the server; in a cluster what belongs together has a
+hash tag, so that it shares a slot.
+"""
+
+import functools
+from typing import Protocol
+
+PROCESSES = "processes"
+"""Stands for the place where processes are announced."""
+
+
+class Veil(Protocol):
+    """Makes names unreadable, each always in the same way."""
+
+    def hide(self, name: str) -> str:
+        """Return what stands for ``name``: ASCII letters, digits, hyphens and underscores."""
+
+    def show(self, hidden: str) -> str:
+        """Return the name that ``hidden`` stands for; ValueError if it stands for none."""
+
+
+class Keys:
+    """The keys of one layer.
+
+    Args:
+        prefix: What keys begin with.
+        stats_prefix: What those of statistics begin with.
+        veil: Hides names; None leaves them readable.
+        is_tagged: Whether names are hash tags.
+    """
+
+    def __init__(self, prefix: str, stats_prefix: str, veil: Veil | None = None, is_tagged: bool = False) -> None:
+        self.prefix = prefix
+        self.stats_prefix = stats_prefix
+        self._form = "{%s}" if is_tagged else "%s"
+        self._veil = veil
+        # Names of queues come again and again; those of single readers never do, so the memory is bounded.
+        self._hide = functools.lru_cache(4096)(veil.hide) if veil else None
+        self._show = functools.lru_cache(4096)(veil.show) if veil else None
+
+    def hidden(self, channel: str) -> str:
+        """Return what stands for a channel or group: of ``a!b`` only ``a`` is hidden, and a ``?`` still shows."""
+        if self._hide is None:
+            return channel
+        head, mark, local_part = channel.partition("!")
+        if mark:
+            return f"{self._hide(head)}!{local_part}"
+        return self._hide(channel) + "?" * ("?" in channel)
+
+    def shown(self, hidden: str) -> str:
+        """Return the channel or group that ``hidden`` stands for.
+
+        Raises:
+            ValueError: It was hidden by another secret.
+        """
+        if self._show is None:
+            return hidden
+        head, mark, local_part = hidden.partition("!")
+        if mark:
+            return f"{self._show(head)}!{local_part}"
+        return self._show(hidden.rstrip("?"))
+
+    def queue(self, queue: str) -> str:
+        """Return the key of the messages of ``queue``."""
+        return self.prefix + self._form % self.hidden(queue)
+
+    def queue_of(self, key: bytes) -> str:
+        """Return the queue whose messages are at ``key``."""
+        return self.shown(key.decode()[len(self.prefix) :].strip("{}"))
+
+    def alive(self, queue: str) -> str:
+        """Return the key that says that somebody reads ``queue``."""
+        return f"{self.prefix}:alive:{self._form % self.hidden(queue)}"
+
+    def group(self, group: str) -> str:
+        """Return the key of the members of ``group``."""
+        return f"{self.prefix}:group:{self._form % self.hidden(group)}"
+
+    def normal(self, group: str) -> str:
+        """Return the key of its normal channels, where those stay on the machine."""
+        return f"{self.prefix}:normal:{self._form % self.hidden(group)}"
+
+    def stream(self, queue: str) -> str:
+        """Return the key of messages of ``queue`` that are delivered at least once."""
+        return f"{self.prefix}:stream:{self._form % self.hidden(queue)}"
+
+    @property
+    def processes(self) -> str:
+        """The key of what processes say of themselves."""
+        return f"{self.prefix}:{self._form % self.hidden(PROCESSES)}"
+
+    def readable(self, rest: str) -> str:
+        """Return what follows the prefix in a key, with the name at its end readable.
+
+        Raises:
+            ValueError: The name was hidden by another secret.
+        """
+        head, colon, name = rest.rpartition(":")
+        return head + colon + self.shown(name.strip("{}"))
+
+    def statistics(self, queue: str) -> str:
+        """Return the key of what was counted of ``queue``."""
+        return self.stats_prefix + self._form % self.hidden(queue)
+
+    @property
+    def total(self) -> str:
+        """The key of what was counted of all queues."""
+        return self.stats_prefix + self._form % "#global#"
+
+    def turn(self, connection: str, tag: str) -> str:
+        """Return the key of the line of ``connection``; ``tag`` is that of its shard."""
+        return f"{self.prefix}:turn:{tag}{self.hidden(connection)}"
+
+    def turns(self, tag: str) -> str:
+        """Return the key of the lines that wait."""
+        return f"{self.prefix}:turns{tag}"
