@@ -55,7 +55,7 @@ class RedisClusterChannelLayer(RedisChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions = tuple(name for name in RedisChannelLayer.extensions if name != "upkeep")  # Keys are not on every node.
+    extensions = tuple(name for name in RedisChannelLayer.extensions if name != "upkeep")  # Its keys have no tags.
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class RedisClusterChannelLayer(RedisChannelLayer):
         if kwargs.get("delivery"):
             raise ValueError("RedisClusterChannelLayer does not deliver at least once; leave delivery out.")
         super().__init__(expiry, hosts, prefix, **kwargs)
+        del self.upkeep
 
     def _make_places(
         self,
