@@ -175,7 +175,8 @@ class ChannelsApplication:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
-                self._make_services(asyncio.get_running_loop()).router.start()
+                loop = asyncio.get_running_loop()
+                (self._services.get(loop) or self._make_services(loop)).router.start()
                 await send({"type": "lifespan.startup.complete"})
             elif event["type"] == "lifespan.shutdown":
                 await self.close()
