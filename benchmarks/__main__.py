@@ -1,4 +1,4 @@
-"""Measure the package and print tables: ``python -m benchmarks [traffic] [ordering] [layers] [durable] [dispatch]``."""
+"""Measure the package and print tables: ``python -m benchmarks [traffic] [ordering] [layers] [durable] [dispatch] ...``."""
 
 import argparse
 import json
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dispatch, durable, layers, traffic
+from benchmarks import dispatch, durable, layers, traffic, typed
 
-PARTS = ("traffic", "ordering", "layers", "durable", "dispatch")
+PARTS = ("traffic", "ordering", "layers", "durable", "dispatch", "typed")
 
 
 def print_scenario(result: dict[str, Any]) -> None:
@@ -49,6 +49,10 @@ def print_report(report: dict[str, Any]) -> None:
         print("\nOne frame through dispatch")
         for what, microseconds in report["dispatch"].items():
             print(f"  {what:<44}{microseconds:>8.1f} us")
+    if "typed" in report:
+        print("\nOne message of a typed consumer, from its frame to the frames it leads to")
+        for what, microseconds in report["typed"].items():
+            print(f"  {what:<52}{microseconds:>8.1f} us")
     print(f"\n{report['python']}, {report['cores']} cores, measured in {report['seconds']:.0f} s")
 
 
@@ -69,6 +73,7 @@ def main() -> None:
         "layers": lambda: layers.run(options.seconds),
         "durable": lambda: durable.run(options.rounds),
         "dispatch": lambda: dispatch.run(options.seconds),
+        "typed": lambda: typed.run(options.seconds),
     }
     began = time.monotonic()
     report: dict[str, Any] = {}
