@@ -1,4 +1,4 @@
-"""Measure the package and print tables: ``python -m benchmarks [traffic] [ordering] [layers] [durable] [dispatch] ...``."""
+"""Measure the package and print tables: ``python -m benchmarks [part ...]``; all parts without one."""
 
 import argparse
 import json
