@@ -11,7 +11,7 @@ import channels
 from channels import counters, timings
 
 PACKAGE = Path(channels.__file__).parent
-ROOT = PACKAGE.parent
+ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^   \* - ``([a-z_.0-9]+)``\n     - (.+)$", re.MULTILINE)
 NAME = re.compile(r"[a-z]+\.[a-z]+\.[a-z_0-9]+")
 
