@@ -19,6 +19,7 @@ KNOWN: Mapping[str, str] = {
     "message.dropped.gap": "It waited for an earlier message of its socket that never came.",
     "message.dropped.member_full": "Member of a group whose channel was full; one for each member.",
     "message.dropped.no_route": "A worker received it and no route takes it.",
+    "message.dropped.old_format": "It was left between processes by another version of this package.",
     "message.dropped.order": "It came twice, or its socket was given up already.",
     "message.dropped.shard_unavailable": "Copies for members of a group on a server that was lost.",
     "message.dropped.refused": "A consumer's send that the layer refused for another reason than a full channel.",

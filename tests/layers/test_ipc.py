@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -384,15 +385,42 @@ def test_removed_place_is_made_anew(layer: IPCChannelLayer, make_layer: Callable
     assert layer.receive(["test.in"]) == ("test.in", {"n": 2})
 
 
-def test_file_of_another_version_is_refused(layer: IPCChannelLayer, make_layer: Callable[..., IPCChannelLayer]) -> None:
-    """Two versions of the package do not misread each other."""
-    layer.send("test.in", {})
+@contextmanager
+def file_of_another_version(layer: IPCChannelLayer) -> Iterator[sqlite3.Connection]:
+    """Let the file look like one that another version made, with two messages in it; yield who has it open."""
+    for number in range(2):
+        layer.send("test.in", {"n": number})
     layer.close()
-    with sqlite3.connect(layer.directory / ipc_place.FILE_NAME) as connection:
+    with closing(sqlite3.connect(layer.directory / ipc_place.FILE_NAME, isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE queues RENAME TO lines")
+        connection.execute("DROP TABLE totals")
         connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(LayerUnavailable, match="another version of this package"):
-        make_layer().send("test.in", {})
+        yield connection
+
+
+def test_file_of_another_version_is_refused_while_it_is_used(layer: IPCChannelLayer) -> None:
+    """Two versions of the package do not misread each other, nor take away what the other works with."""
+    with (
+        file_of_another_version(layer) as connection,
+        pytest.raises(LayerUnavailable, match="another version of this package, which still uses it"),
+    ):
+        layer.send("test.in", {})
+    with closing(sqlite3.connect(layer.directory / ipc_place.FILE_NAME)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM messages").fetchone() == (2,)
+
+
+def test_file_of_another_version_is_made_anew_when_nobody_uses_it(
+    layer: IPCChannelLayer, make_layer: Callable[..., IPCChannelLayer], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing has to be removed by hand after an update; what is lost is counted and said."""
+    before = counters.value("message.dropped.old_format")
+    with file_of_another_version(layer):
+        pass
+    layer.send("test.in", {"n": "new"})
+    other = make_layer()
+    assert [other.receive(["test.in"]), other.receive(["test.in"])] == [("test.in", {"n": "new"}), (None, None)]
+    assert counters.value("message.dropped.old_format") == before + 2
+    assert "made anew; 2 messages in it are lost" in caplog.text
 
 
 def test_file_that_is_no_database_is_reported(layer: IPCChannelLayer) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from channels.exceptions import ChannelFull, LayerUnavailable
+from channels.layers.ipc import formats
 from channels.layers.ipc.bells import SUFFIX, Bells
-from channels.layers.ipc.ledger import SCHEMA, VERSION, Ledger
+from channels.layers.ipc.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -133,6 +134,11 @@ class Place:
         self._make_directory()
         connection = sqlite3.connect(self._file, timeout=0, isolation_level=None, check_same_thread=False)
         try:
+            if formats.is_foreign(connection) and not formats.remake(connection, self.directory):
+                raise self.unavailable(
+                    "it was made by another version of this package, which still uses it: stop all processes that do, "
+                    "or use another 'prefix'"
+                )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = OFF")
             self._prepare(connection)
@@ -160,16 +166,7 @@ class Place:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in SCHEMA.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-            elif version != VERSION:
-                raise self.unavailable(
-                    f"it was made by another version of this package (its format is {version}, ours {VERSION}): stop "
-                    "all processes that use it and remove it, or use another 'prefix'"
-                )
+            formats.make_tables(connection)
             for bell in self.bells.remove_dead():
                 connection.execute("DELETE FROM waiters WHERE bell = ?", (bell,))
             connection.execute("COMMIT")
