@@ -1,6 +1,7 @@
 """Measure the package and print tables: ``python -m benchmarks [part ...]``; all parts without one."""
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import platform
@@ -10,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dispatch, durable, layers, traffic, typed
+from benchmarks import dispatch, durable, layers, page, table, traffic, typed
 
 PARTS = ("traffic", "ordering", "layers", "durable", "dispatch", "typed")
+PEERS = "table"
+"""Not measured unless it is named: it installs the stacks it compares with."""
 
 
 def print_scenario(result: dict[str, Any]) -> None:
@@ -28,6 +31,20 @@ def print_scenario(result: dict[str, Any]) -> None:
     print(f"  {'times slower':<24}{result['ratio']:>12.2f}")
     for name, seconds in result.get("cpu_seconds", {}).items():
         print(f"    {name:<22}{seconds:>12.2f} s of processor time")
+
+
+def print_table(found: dict[str, Any]) -> None:
+    """Print the table of the peers."""
+    for work, rows in itertools.groupby(found["rows"], key=lambda row: row["work"]):
+        print(f"\n{work}")
+        for row in rows:
+            line = f"  {row['stack']:<32}{row['rate']:>12,.1f} {row['unit']:<14}ours: {row['times']:>8.2f} times"
+            if "p50_ms" in row:
+                line += f"{row['p50_ms']:>10.2f} ms p50"
+            print(line + (f"   {row['lost']:.0f} rounds lost something" if row.get("lost") else ""))
+    for name, ratio in found["durable"].items():
+        print(f"\nDelivery at least once, {name}: {ratio:.2f} times the cost of at most once")
+    print(f"\n{found['machine']}")
 
 
 def print_report(report: dict[str, Any]) -> None:
@@ -53,18 +70,21 @@ def print_report(report: dict[str, Any]) -> None:
         print("\nOne message of a typed consumer, from its frame to the frames it leads to")
         for what, microseconds in report["typed"].items():
             print(f"  {what:<52}{microseconds:>8.1f} us")
+    if PEERS in report:
+        print_table(report[PEERS])
     print(f"\n{report['python']}, {report['cores']} cores, measured in {report['seconds']:.0f} s")
 
 
 def main() -> None:
     """Measure the parts that the command line names; all without one."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", help=f"what to measure, of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("parts", nargs="*", help=f"what to measure, of {', '.join(PARTS)} (default: all), or {PEERS}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, whose median counts (default: 5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="seconds of each round (default: 1)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--write", action="store_true", help=f"with {PEERS}: also put the table into the documentation")
     options = parser.parse_args()
-    unknown = set(options.parts) - set(PARTS)
+    unknown = set(options.parts) - {*PARTS, PEERS}
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
     measures: dict[str, Callable[[], Any]] = {
@@ -74,7 +94,10 @@ def main() -> None:
         "durable": lambda: durable.run(options.rounds),
         "dispatch": lambda: dispatch.run(options.seconds),
         "typed": lambda: typed.run(options.seconds),
+        PEERS: lambda: table.run(options.rounds, options.seconds),
     }
+    if options.write and PEERS not in options.parts:
+        parser.error(f"--write is for {PEERS}")
     began = time.monotonic()
     report: dict[str, Any] = {}
     for part in options.parts or PARTS:
@@ -84,6 +107,8 @@ def main() -> None:
     report["cores"] = multiprocessing.cpu_count()
     report["seconds"] = time.monotonic() - began
     print_report(report)
+    if options.write:
+        page.write(report[PEERS])
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -75,7 +75,7 @@ async def measure_echo(options: argparse.Namespace) -> dict[str, float]:
             sent_at[client] = at
             client.send(payload)
 
-    clients = await open_sockets(options.port, "/echo/", options.connections, on_text)
+    clients = await open_sockets(options.port, options.path, options.connections, on_text)
     running = True
     for client in clients:
         sent_at[client] = now()

@@ -37,9 +37,9 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def running(command: list[str], **env: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run ``command`` while the context lasts; SIGTERM ends it."""
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL)
+def running(command: list[str], directory: Path = ROOT, **env: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run ``command`` in ``directory`` while the context lasts; SIGTERM ends it."""
+    process = subprocess.Popen(command, cwd=directory, env={**os.environ, **env}, stdin=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -77,16 +77,20 @@ class Services:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stack.close()
 
-    def _start(self, name: str, command: list[str], **env: str) -> "subprocess.Popen[bytes]":
-        process = self._stack.enter_context(running(command, **env))
+    def start(self, name: str, command: list[str], directory: Path = ROOT, **env: str) -> "subprocess.Popen[bytes]":
+        """Start a process that is measured, with ``BENCH_REDIS_URL`` in its environment."""
+        env["BENCH_REDIS_URL"] = self.redis_url
+        process = self._stack.enter_context(running(command, directory, **env))
         self.processes.append(Process(name, process.pid))
         return process
 
-    def serve(self, name: str, application: str) -> int:
+    def serve(
+        self, name: str, application: str, python: str = sys.executable, directory: Path = ROOT, **env: str
+    ) -> int:
         """Start uvicorn with ``application`` and return its port."""
         port = free_port()
-        command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--log-level", "warning"]
-        process = self._start(name, [*command, "--no-access-log"], BENCH_REDIS_URL=self.redis_url)
+        command = [python, "-m", "uvicorn", application, "--port", str(port), "--log-level", "warning"]
+        process = self.start(name, [*command, "--no-access-log"], directory, **env)
         wait_for_port(port, process)
         return port
 
@@ -94,4 +98,4 @@ class Services:
         """Start ``count`` worker processes."""
         command = [sys.executable, "-m", "django", "runworker", "-v", "0", "--settings", "benchmarks.site.settings"]
         for number in range(count):
-            self._start(f"worker {number + 1}", command, BENCH_REDIS_URL=self.redis_url)
+            self.start(f"worker {number + 1}", command)

@@ -1,0 +1,1 @@
+"""The measured project for Channels 4 with channels_redis."""
