@@ -80,6 +80,8 @@ setup(
             "static/channels/js/*",
             "templates/channels/*.html",
             "typed/templates/**/*",
+            "monitor/static/**/*",
+            "monitor/templates/**/*",
         ]
     },
     zip_safe=False,

@@ -38,6 +38,7 @@ KNOWN: Mapping[str, str] = {
     "message.dropped.invalid_message": "A frame is no message of its typed consumer; the client is told so at first.",
     "message.dropped.invalid_payload": "A frame for a demultiplexer has a payload that its consumer does not take.",
     "message.dropped.login_required": "A frame of a user who is not logged in any more.",
+    "message.dropped.permission": "A frame of a user who may no longer see what the socket shows.",
     "message.dropped.unauthenticated": "A frame for a typed consumer that had not admitted its socket.",
     "message.dropped.unknown_stream": "A frame for a demultiplexer names a stream that it does not have.",
     "connection.closed.flood": "A socket was closed because its client sent too many invalid messages.",
@@ -45,6 +46,7 @@ KNOWN: Mapping[str, str] = {
     "connection.denied.authentication": "A typed consumer did not admit a client.",
     "connection.denied.login_required": "A handshake without a logged-in user.",
     "connection.denied.origin": "A handshake from an origin that is not allowed.",
+    "connection.denied.permission": "A handshake of a user who may not see what the socket shows.",
     # Consumers
     "consumer.failed.exception": "A consumer raised something.",
     "consumer.failed.message": "A typed consumer raised something for a message; the client was told that it failed.",

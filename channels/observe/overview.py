@@ -107,6 +107,15 @@ class Overview:
         """Return the processes of one kind."""
         return [process for process in self.processes if process.kind == kind]
 
+    def consumers(self) -> dict[str, tuple[int, float]]:
+        """Return how often each consumer ran and how many seconds that took, in all processes together."""
+        sums: dict[str, tuple[int, float]] = {}
+        for process in self.processes:
+            for name, (count, seconds) in process.details.get("consumers", {}).items():
+                before = sums.get(name, (0, 0.0))
+                sums[name] = before[0] + count, before[1] + seconds
+        return sums
+
 
 def take(layer: Any, also: Iterable[str] = ()) -> Overview:
     """Return a picture of ``layer``, a wrapper of a layer.

@@ -83,12 +83,7 @@ def process_rows(picture: Overview) -> list[list[object]]:
 
 def consumer_rows(picture: Overview) -> list[list[object]]:
     """Return the cells of the table of consumers, of all processes together; the most time first."""
-    sums: dict[str, tuple[int, float]] = {}
-    for process in picture.processes:
-        for name, (count, seconds) in process.details.get("consumers", {}).items():
-            before = sums.get(name, (0, 0.0))
-            sums[name] = before[0] + count, before[1] + seconds
-    most = sorted(sums.items(), key=lambda item: -item[1][1])
+    most = sorted(picture.consumers().items(), key=lambda item: -item[1][1])
     return [[name, count, duration(total), duration(total / max(count, 1))] for name, (count, total) in most]
 
 

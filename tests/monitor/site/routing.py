@@ -1,6 +1,6 @@
 """Routing of the project."""
 
-from channels import route
+from channels import include, route
 from tests.monitor.site import consumers
 
 channel_routing = [
@@ -9,3 +9,5 @@ channel_routing = [
     route("test.slow", consumers.slow),
     route("test.fail", consumers.fail),
 ]
+
+live_routing = [include("channels.monitor.routing.channel_routing"), *channel_routing]

@@ -32,6 +32,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "tests.monitor.site.policy.strict_policy",
 ]
 TEMPLATES = [
     {
@@ -62,7 +63,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels.layers.redis.RedisChannelLayer",
         "CONFIG": {"hosts": [os.environ["SITE_REDIS"]], **json.loads(os.environ.get("SITE_LAYER", "{}"))},
-        "ROUTING": "tests.monitor.site.routing.channel_routing",
+        "ROUTING": os.environ.get("SITE_ROUTING", "tests.monitor.site.routing.channel_routing"),
     },
 }
 globals().update(json.loads(os.environ.get("SITE_SETTINGS", "{}")))
