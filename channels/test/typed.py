@@ -145,11 +145,12 @@ class LiveTypedSocket(TypedMessages):
     def __enter__(self) -> "LiveTypedSocket":
         from websockets.sync.client import connect
 
-        self._socket = connect(**self._connecting)
+        self._connection = connect(**self._connecting)
+        self._socket = self._connection.__enter__()
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self._socket.close()
+    def __exit__(self, *exc_info: Any) -> None:
+        self._connection.__exit__(*exc_info)
 
     def send(self, text: str | None = None, bytes: bytes | None = None) -> None:
         """Send a frame."""

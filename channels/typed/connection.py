@@ -17,15 +17,13 @@ from channels.typed import settings
 from channels.typed.authentication import BaseAuthenticator, default_authenticator, has_queryset
 from channels.typed.context import ConnectionContext, anonymous, make_request
 from channels.typed.groups import Memberships
+from channels.typed.keeping import GONE
 from channels.typed.messages import BaseChannelEvent, BaseGroupMessage, BaseMessage
 from channels.typed.protocol import Protocol
 from channels.typed.wire import Spelling
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.typed")
-
-GONE = 4404
-"""Close code of a socket whose object does not exist any more."""
 
 IC = TypeVar("IC", bound=BaseMessage, default=BaseMessage)
 Event = TypeVar("Event", bound="BaseChannelEvent | None", default=None)
@@ -87,6 +85,9 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
     max_message_bytes: ClassVar[int | None] = None
     """Largest message of a client, in bytes."""
 
+    group_name: str | None = None
+    """For the consumer's own use, as the name of the group that matters most."""
+
     def get_option(self, name: str) -> Any:
         """Return the attribute ``name``, or what CHANNELS_TYPED says if it is None."""
         value = getattr(self, name)
@@ -118,9 +119,19 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
         return self.message.reply_channel.name  # type: ignore[union-attr]
 
     @property
+    def channel_layer(self) -> Any:
+        """The layer that the connection is on."""
+        return self.message.channel_layer
+
+    @property
+    def connecting(self) -> bool:
+        """Whether this is the handshake, not a later message."""
+        return self.message.channel.name == "websocket.connect"  # type: ignore[union-attr]
+
+    @property
     def memberships(self) -> Memberships:
         """The groups of this connection."""
-        return Memberships(self.message.channel_layer, self.channel_name)
+        return Memberships(self.channel_layer, self.channel_name)
 
     def _require_context(self) -> ConnectionContext:
         if self.context is None:

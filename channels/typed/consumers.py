@@ -14,7 +14,7 @@ from channels.exceptions import ConsumerSignal, DenyConnection
 from channels.generic.connections import UNAUTHORIZED
 from channels.message import Message
 from channels.sessions import Opener, hold_open, open_channel_session, open_ordering
-from channels.typed import events, settings
+from channels.typed import events, keeping, settings
 from channels.typed.authentication import AuthenticationResult, make_result
 from channels.typed.connection import IC, OG, Event, M
 from channels.typed.context import ConnectionContext, is_user
@@ -63,6 +63,9 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
 
     if not TYPE_CHECKING:
         groups = Groups()
+
+        def __getattr__(self, name: str) -> Any:
+            return keeping.recall(self, name)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -123,7 +126,11 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         return []
 
     def post_authentication(self) -> None:
-        """Override to act when the client was admitted and is in its groups."""
+        """Override to act when the client was admitted and is in its groups.
+
+        Attributes that this method and ``build_groups`` set are there on every later message of the connection:
+        JSON-like values with what the last message made of them, instances of models read again.
+        """
 
     # The handshake
 
@@ -138,11 +145,13 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         self.context = ConnectionContext.create(message, result.user, result.obj)
         self.session[RENEWED] = time.time()
         vars(self).update(user=message.user, obj=result.obj)
+        before = set(vars(self))
         self._log("Websocket connected")
         self._accept(result)
         for name in (*self.declared_groups, *self.build_groups()):
             self.join_group(name)
         self.post_authentication()
+        keeping.keep(self, before)
 
     def _accept(self, result: AuthenticationResult) -> None:
         content: Content = {"accept": True}
@@ -182,6 +191,7 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
                 return
         else:
             self._handle(incoming, kwargs)
+        keeping.update(self)
         self._complete()
 
     def _read(self, message: Message) -> Any:
@@ -238,6 +248,7 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
             events.fan_out(message)
         elif self._load_context() and self.protocol.event_adapter is not None:
             self._handle_event(self.protocol.event_adapter.validate_python(message[events.EVENT]))
+            keeping.update(self)
             self._complete()
 
     def _handle_event(self, event: BaseChannelEvent) -> None:
@@ -269,6 +280,7 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         if now - renewed > self.message.channel_layer.group_expiry / 4:
             self.memberships.renew()
             self.session[RENEWED] = now
+        keeping.restore(self)
         return True
 
 

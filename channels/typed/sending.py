@@ -46,8 +46,7 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
     @property
     def _is_immediate(self) -> bool:
         # Nothing may overtake the reply that decides a handshake.
-        is_handshake = self.message.channel.name == "websocket.connect"  # type: ignore[union-attr]
-        return bool(self.get_option("send_message_immediately")) and not is_handshake
+        return bool(self.get_option("send_message_immediately")) and not self.connecting
 
     def _complete(self) -> None:
         if self.get_option("send_completion"):
@@ -126,7 +125,7 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
             text, mine, None if exclude_current else current, channel=self.channel_name, identity=identity
         )
         for name in groups:
-            Group(name, channel_layer=self.message.channel_layer).send(addressed, immediately=self._is_immediate)
+            Group(name, channel_layer=self.channel_layer).send(addressed, immediately=self._is_immediate)
 
     # Events
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.contrib.auth.models import Group, User
 
 from channels.test import WebsocketSession, apply_routes
 from channels.typed.settings import TYPED_SETTINGS
@@ -46,7 +47,12 @@ def test_consumers_of_the_page_answer(page):
     heard = {"username": "somebody", "content": "hello"}
     assert answers[2] == {"action": "chat_group", "payload": heard, "is_mine": False, "is_current": True}
     assert answers[3]["payload"] == {"username": "system", "content": "soon"}
-    handlers = page.run(3)
+    members = page.run(3)
+    group = Group.objects.create(pk=1)
+    group.user_set.add(*(User.objects.create_user(name) for name in ("ada", "bob")))
+    told = [answer["payload"]["members"] for answer in talk(members, "/members/1/", ping, ping)]
+    assert told == ["ada and 1 more, asked 1 times", "ada and 1 more, asked 2 times"]
+    handlers = page.run(4)
     told = {"action": "chat", "payload": {"content": "soon"}}
 
     def notify_handlers():
