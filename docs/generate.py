@@ -39,7 +39,8 @@ System checks
 .. Made by docs/generate.py from channels/checks/catalogue.py: change it there.
 
 ``python manage.py check`` finds mistakes before the first message does; ``runserver`` and ``runworker`` run the same
-checks when they start. Those marked *deploy* run with ``check --deploy``.
+checks when they start. Those marked *deploy* run with ``check --deploy``, those marked *database*
+with ``check --database default`` and before ``migrate``.
 ``SILENCED_SYSTEM_CHECKS = ["channels.W002"]`` hides one.
 """
 

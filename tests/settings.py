@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "channels",
+    "channels.delay",
     "tests.binding.desk",
 ]
 MIDDLEWARE = [

@@ -1,6 +1,7 @@
 """The shape of the package: what import-linter cannot see, the names of 1.x, docstrings and sizes."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -32,6 +33,9 @@ PUBLIC_NAMES = {
     "channels.binding.base": "Binding BindingMetaclass CREATE UPDATE DELETE",
     "channels.binding.websockets": "WebsocketBinding WebsocketBindingWithMembers",
     "channels.channel": "Channel Group",
+    "channels.delay.models": "DelayedMessage",
+    "channels.delay.worker": "Worker",
+    "channels.delay.management.commands.rundelay": "Command",
     "channels.exceptions": "ConsumeLater ResponseLater RequestTimeout RequestAborted DenyConnection "
     "ChannelSocketException WebsocketCloseException SendNotAvailableOnDemultiplexer",
     "channels.generic": "BaseConsumer",
@@ -104,7 +108,9 @@ def public_functions(module: ModuleType) -> Iterator[tuple[str, object]]:
             continue
         if inspect.isclass(value):
             yield name, value
-            for method in vars(value):
+            for method, defined in vars(value).items():
+                if isinstance(defined, functools.partialmethod):
+                    continue  # Django gives these to models.
                 if not method.startswith("_") and inspect.isroutine(inspect.unwrap(getattr(value, method))):
                     yield f"{name}.{method}", getattr(value, method)
         elif inspect.isfunction(value):

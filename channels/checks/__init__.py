@@ -7,6 +7,7 @@ from django.core import checks
 
 from channels.checks.catalogue import TAG
 from channels.checks.consumers import check_decisions, check_origins
+from channels.checks.delays import check_delays
 from channels.checks.environment import check_distributions, check_runserver
 from channels.checks.layers import check_layers, check_local_layers, check_old_backends
 from channels.checks.settings import (
@@ -30,6 +31,7 @@ ALWAYS = (
     check_runserver,
 )
 FOR_DEPLOYMENT = (check_local_layers, check_origins)
+WITH_DATABASE = (check_delays,)
 
 
 def register() -> None:
@@ -38,3 +40,5 @@ def register() -> None:
         checks.register(check, TAG)
     for check in FOR_DEPLOYMENT:
         checks.register(check, TAG, deploy=True)
+    for check in WITH_DATABASE:
+        checks.register(check, TAG, checks.Tags.database)

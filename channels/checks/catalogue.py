@@ -11,6 +11,7 @@ from django.core import checks
 TAG = "channels"
 
 DEPLOY = "deploy"
+DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,13 @@ NO_DEFAULT_LAYER = Mistake(
     "channels.W011",
     "``CHANNEL_LAYERS`` has layers, but none named ``default``: sends and commands that name no layer fail.",
     "Name one of them 'default'.",
+)
+
+DELAYS_OVERDUE = Mistake(
+    "channels.W012",
+    "Delayed messages have been due for more than a minute: no ``rundelay`` seems to be running.",
+    "Run python manage.py rundelay beside the workers.",
+    DATABASE,
 )
 
 CATALOGUE = {mistake.id: mistake for mistake in list(globals().values()) if isinstance(mistake, Mistake)}

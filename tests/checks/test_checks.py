@@ -12,6 +12,7 @@ from django.core.management import get_commands
 
 from channels import conf
 from channels.checks.catalogue import CATALOGUE, TAG
+from channels.delay.models import DelayedMessage
 from channels.registry import OLD_BACKENDS
 
 INMEMORY = {"BACKEND": "channels.layers.inmemory.ChannelLayer", "ROUTING": []}
@@ -19,8 +20,8 @@ REDIS = {"BACKEND": "channels.layers.redis.RedisChannelLayer", "ROUTING": []}
 
 
 def run(deploy: bool = False) -> list[checks.CheckMessage]:
-    """Run the checks of the package."""
-    return checks.run_checks(tags=[TAG], include_deployment_checks=deploy)
+    """Run the checks of the package that need no database."""
+    return checks.run_checks(tags=[TAG], include_deployment_checks=deploy, databases=[])
 
 
 def ids(**options: Any) -> list[str]:
@@ -132,6 +133,47 @@ def test_layer_of_one_process_is_for_development(settings: Any, debug: bool, fou
     """The check for deployment says so."""
     settings.DEBUG = debug
     assert [message.id for message in run(deploy=True)] == [f"channels.{number}" for number in found]
+
+
+# Delayed messages
+
+
+def delays(databases: list[str]) -> list[checks.CheckMessage]:
+    """Run the checks that need a database as ``manage.py check --database`` runs them."""
+    found = checks.run_checks(tags=[TAG], databases=databases)
+    return [message for message in found if message.id == "channels.W012"]
+
+
+@pytest.mark.django_db
+def test_delayed_messages_that_nobody_sends_are_told() -> None:
+    """By their number; only where the database may be asked."""
+    for delay in (-61_000, -61_000, -59_000, 61_000):
+        DelayedMessage.objects.create(channel_name="a", content="{}", delay=delay)
+    (message,) = delays(["default"])
+    assert message.id == "channels.W012"
+    assert message.msg.startswith("2 delayed messages")
+    assert "rundelay" in (message.hint or "")
+    assert delays([]) == delays(["other"]) == []
+
+
+@pytest.mark.django_db
+def test_delayed_messages_that_are_sent_in_time_are_not_told() -> None:
+    """Those of a minute are on their way."""
+    DelayedMessage.objects.create(channel_name="a", content="{}", delay=-30_000)
+    assert delays(["default"]) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_delayed_messages_need_not_be_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check before the first ``migrate`` finds no table."""
+    monkeypatch.setattr(DelayedMessage._meta, "db_table", "not_there")
+    assert delays(["default"]) == []
+
+
+def test_project_without_delayed_messages_is_not_asked(settings: Any) -> None:
+    """Its database is left alone."""
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "channels.delay"]
+    assert delays(["default"]) == []
 
 
 # Settings

@@ -12,6 +12,7 @@ import pytest
 from channels import counters
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Outgoing
+from channels.layers.once import Marked, once_of
 from channels.layers.redis import RedisClusterChannelLayer
 from channels.layers.redis.cluster_map import TURN_TAGS
 from channels.test.conformance import ConformanceTestCase
@@ -350,3 +351,19 @@ def test_layer_follows_a_failover(own_cluster: RedisCluster) -> None:
     assert len(missing) < 50
     assert traffic.refused
     layer.close()
+
+
+# Sends that may be tried again
+
+
+def test_marked_message_is_sent_once(layer: RedisClusterChannelLayer, cluster: RedisCluster) -> None:
+    """A mark is in the slot of its channel, on whatever node that is."""
+    batch = [Marked(Outgoing(f"a{number}", {"n": number}), f"m{number}") for number in range(60)]
+    other = RedisClusterChannelLayer(hosts=cluster.hosts[1:])
+    for sender in (layer, other, layer):
+        assert once_of(sender) is not None
+        assert sender.once.send(batch, 60) == [None] * 60
+    layer.once.keep(batch, 30)
+    contents = [layer.receive([outgoing.name])[1] for outgoing, _ in batch * 2]
+    other.close()
+    assert contents == [{"n": number} for number in range(60)] + [None] * 60

@@ -51,6 +51,11 @@ class InHand:
     def __contains__(self, content: Content) -> bool:
         return id(content) in self._receipts
 
+    def find(self, content: Content) -> Receipt | None:
+        """Return its receipt if it is in hand."""
+        entry = self._receipts.get(id(content))
+        return None if entry is None else entry[1]
+
     def pop(self, contents: Iterable[Content]) -> list[Receipt]:
         """Renew these no more; return the receipts of those that were in hand."""
         if not self._receipts:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from channels import counters
 from channels.layers.base import BaseChannelLayer, Outgoing
+from channels.layers.redis.statistics import Tallies
 
 logger = logging.getLogger("django.channels.layers")
 
@@ -65,6 +66,14 @@ def report_drops(expired: int, buried: int) -> None:
     if buried:
         counters.add("message.dropped.dead_process", buried)
         logger.warning("%d messages were for processes that are dead; their queues are deleted.", buried)
+
+
+def count_drops(tallies: Tallies, shard: int, expired: int, buried: int) -> None:
+    """Do the same for what was dropped on ``shard``, and add it to the statistics."""
+    for reason, count in (("expired", expired), ("dead_process", buried)):
+        if count:
+            tallies.add_drops_on(shard, reason, count)
+    report_drops(expired, buried)
 
 
 def report_gone(group: str, count: int) -> None:

@@ -34,6 +34,7 @@ class Keys:
     def __init__(self, prefix: str, stats_prefix: str, veil: Veil | None = None, is_tagged: bool = False) -> None:
         self.prefix = prefix
         self.stats_prefix = stats_prefix
+        self._is_tagged = is_tagged
         self._form = "{%s}" if is_tagged else "%s"
         self._veil = veil
         # Names of queues come again and again; those of single readers never do, so the memory is bounded.
@@ -116,3 +117,7 @@ class Keys:
     def turns(self, tag: str) -> str:
         """Return the key of the lines that wait."""
         return f"{self.prefix}:turns{tag}"
+
+    def mark(self, queue: str, mark: str) -> str:
+        """Return the key that says that a message with ``mark`` was sent to ``queue``; it is where the queue is."""
+        return f"{self.prefix}:once:{self._form % self.hidden(queue) if self._is_tagged else ''}{mark}"

@@ -21,6 +21,7 @@ from channels.exceptions import LayerUnavailable
 from channels.formats import copy_content
 from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY, BaseChannelLayer, Delivery, Outgoing
 from channels.layers.inspection import Inspection
+from channels.layers.once import Once
 from channels.layers.redis.alive import SignsOfLife
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.durable import Durable, compile_delivery
@@ -30,6 +31,7 @@ from channels.layers.redis.inspection import RedisInspection
 from channels.layers.redis.items import Item, Outcomes, merge, prepare_all
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.loops import LoopLinks
+from channels.layers.redis.once import RedisOnce
 from channels.layers.redis.plans import Plan
 from channels.layers.redis.process import Parts, Process
 from channels.layers.redis.ring import Ring
@@ -74,7 +76,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions: Sequence[str] = ("groups", "flush", "statistics", "async", "ordering", "inspection", "upkeep")
+    extensions: Sequence[str] = ("groups", "flush", "statistics", "async", "ordering", "inspection", "upkeep", "once")
 
     def __init__(
         self,
@@ -112,6 +114,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         self.inspection: Inspection = RedisInspection(self, self._run, keys, ring, codec, self._holders)
         self.upkeep = RedisUpkeep(self.shards, prefix, group_expiry, keys.hidden)
         self.turns = RedisTurns(self._run, self._post, keys, ring, codec, group_expiry)
+        self.once: Once = RedisOnce(self, self._run, lambda: self._mine, self._sender, keys, ring)
 
     def _make_places(
         self,

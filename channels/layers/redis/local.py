@@ -84,6 +84,8 @@ class RedisLocalChannelLayer(RedisChannelLayer):
             raise ValueError("Only RedisChannelLayer delivers at least once: here normal channels never reach Redis.")
         super().__init__(prefix=prefix, **common, **kwargs)
         meeting_place = re.sub(r"[^A-Za-z0-9_.-]", "", prefix) or "asgi"
+        # Normal channels, where delayed messages go, never reach Redis and its marks.
+        self.extensions = tuple(name for name in self.extensions if name != "once")
         self.local = IPCChannelLayer(prefix=meeting_place, directory=directory, **common)
         self.inspection = MixedInspection(self.local.inspection, self.inspection, is_local)
 

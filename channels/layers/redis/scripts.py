@@ -19,12 +19,15 @@ class Script(NamedTuple):
     digest: bytes
 
 
-def _read(name: str) -> Script:
+def _read(name: str, **parts: Script) -> Script:
     source = (_DIRECTORY / f"{name}.lua").read_bytes()
+    for part, script in parts.items():
+        source = source.replace(f"--[[ {part}.lua ]]".encode(), script.source)
     return Script(source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
 
 
 SEND = _read("send")
+SEND_ONCE = _read("send_once", send=SEND)
 TAKE = _read("take")
 GROUP_ADD = _read("group_add")
 GROUP_CHANNELS = _read("group_channels")
@@ -53,6 +56,7 @@ LOAD_ALL = [
     command(b"SCRIPT", b"LOAD", script.source)
     for script in (
         SEND,
+        SEND_ONCE,
         TAKE,
         GROUP_ADD,
         GROUP_CHANNELS,

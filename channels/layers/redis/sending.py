@@ -6,7 +6,7 @@ loops run the same one.
 
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from channels import counters, names
@@ -15,7 +15,7 @@ from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.copies import RECEIVERS_PER_ENTRY, Copier
 from channels.layers.redis.groups import Groups
-from channels.layers.redis.items import Item, Outcomes, Results, Todo, report_drops, report_gone
+from channels.layers.redis.items import Item, Outcomes, Results, Todo, count_drops, report_drops, report_gone
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Step, run_tolerantly
 from channels.layers.redis.ring import Ring
@@ -158,10 +158,7 @@ class Sender:
                 continue
             expired, buried, *answers = replies[shard][0]
             gone += itertools.compress(_with_sign(part), [not sign for sign in replies[shard][1:]])
-            for reason, count in (("expired", expired), ("dead_process", buried)):
-                if count:
-                    tallies.add_drops_on(shard, reason, count)
-            report_drops(expired, buried)
+            count_drops(tallies, shard, expired, buried)
             for (position, item), answer in zip(part, answers, strict=True):
                 if item.kind == "g":
                     more += self._read_group_answer(position, item, shard, answer, results, tallies)
@@ -228,12 +225,20 @@ class Sender:
         return [scripts.command(b"EXISTS", self._keys.alive(item.queue)) for item in _with_sign(part)]
 
     def _call(self, part: Todo) -> bytes:
+        keys = [self._keys.queue(item.queue) if item.queue else self._keys.group(item.name) for _, item in part]
+        return scripts.call(scripts.SEND, keys, self._arguments(item for _, item in part))
+
+    def call_once(self, item: Item, mark: str, mark_ms: int) -> bytes:
+        """Return the command that sends ``item``, to a channel, unless the key ``mark`` is there, and then sets it."""
+        keys = (self._keys.queue(item.queue), mark)
+        return scripts.call(scripts.SEND_ONCE, keys, (*self._arguments([item]), mark_ms))
+
+    def _arguments(self, items: Iterable[Item]) -> list[scripts.Argument]:
         arguments: list[scripts.Argument] = list(self._common)
-        for _, item in part:
+        for item in items:
             head = self._heads[item.kind == "s", item.via_group]
             arguments += (f"{item.kind}{item.capacity}", head, item.rest)
-        keys = [self._keys.queue(item.queue) if item.queue else self._keys.group(item.name) for _, item in part]
-        return scripts.call(scripts.SEND, keys, arguments)
+        return arguments
 
     def _read_members(self, now: Todo, results: Results) -> Plan[Todo]:
         """Replace each message to a group, whose members are in one place, by one for each queue of its members."""

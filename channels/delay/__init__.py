@@ -1,0 +1,1 @@
+"""Messages that wait: kept in the database, sent by a delay server when their time has come."""

@@ -1,0 +1,48 @@
+"""The page of waiting messages: look at them, put them off, send or delete them now."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.text import Truncator
+from django.utils.translation import ngettext
+
+from channels.delay.models import DelayedMessage
+from channels.delay.sending import send_messages
+from channels.exceptions import LayerUnavailable
+from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
+
+
+@admin.register(DelayedMessage)
+class DelayedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Waiting messages, those due first."""
+
+    list_display = ("due_date", "channel_name", "beginning")
+    list_filter = ("due_date",)
+    search_fields = ("channel_name", "content")
+    date_hierarchy = "due_date"
+    ordering = ("due_date",)
+    readonly_fields = ("channel_name", "content")
+    actions = ("send_now",)
+
+    @admin.display(description="content")
+    def beginning(self, message: DelayedMessage) -> str:
+        """Return what the content begins with."""
+        return Truncator(message.content).chars(80)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody writes messages here: programs do."""
+        return False
+
+    @admin.action(description="Send now", permissions=["change"])
+    def send_now(self, request: HttpRequest, queryset: QuerySet[DelayedMessage]) -> None:
+        """Send the chosen messages on the default layer."""
+        keys = list(queryset.values_list("pk", flat=True))
+        try:
+            count = send_messages(
+                channel_layers[DEFAULT_CHANNEL_LAYER], DelayedMessage.objects.filter(pk__in=keys), len(keys)
+            )
+        except LayerUnavailable as error:
+            self.message_user(request, f"The channel layer cannot be reached: {error}", messages.ERROR)
+        else:
+            text = ngettext("%d message was taken care of.", "%d messages were taken care of.", count)
+            self.message_user(request, text % count, messages.SUCCESS)

@@ -1,0 +1,79 @@
+"""The admin's page of waiting messages."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+
+from channels.delay.models import DelayedMessage
+from channels.exceptions import LayerUnavailable
+from channels.registry import channel_layers
+from tests.support.connection import make_layer
+
+LIST = "admin:channels_delay_delayedmessage_changelist"
+
+pytestmark = pytest.mark.urls("tests.delay.urls")
+
+
+@pytest.fixture
+def layer():
+    """The default layer, empty."""
+    layer = make_layer()
+    old = channel_layers.set("default", layer)
+    yield layer
+    channel_layers.set("default", old)
+
+
+@pytest.fixture
+def waiting(db):
+    """A message of an hour from now."""
+    return DelayedMessage.objects.create(channel_name="emails", content='{"to": "ada"}', delay=3_600_000)
+
+
+@pytest.fixture
+def page(client, db, settings):
+    """The browser of an administrator."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    client.force_login(get_user_model().objects.create_superuser("root", password="x"))
+    return client
+
+
+def test_waiting_messages_are_listed(page, waiting):
+    """Where to, when, and what."""
+    text = page.get(reverse(LIST)).content.decode()
+    assert "emails" in text
+    assert "ada" in text
+
+
+def test_message_can_be_put_off(page, waiting):
+    """Its time is the only thing to change."""
+    address = reverse("admin:channels_delay_delayedmessage_change", args=[waiting.pk])
+    assert page.get(address).status_code == 200
+    answer = page.post(address, {"due_date_0": "2100-01-01", "due_date_1": "12:00:00", "channel_name": "forged"})
+    assert answer.status_code == 302
+    waiting.refresh_from_db()
+    assert (waiting.due_date.year, waiting.channel_name) == (2100, "emails")
+
+
+def test_messages_are_not_written_here(page):
+    """Programs send them."""
+    assert page.get(reverse("admin:channels_delay_delayedmessage_add")).status_code == 403
+
+
+def test_chosen_messages_are_sent_now(page, waiting, layer):
+    """And wait no more."""
+    answer = page.post(reverse(LIST), {"action": "send_now", "_selected_action": [waiting.pk]}, follow=True)
+    assert "1 message was taken care of." in answer.content.decode()
+    assert layer.receive(["emails"])[1] == {"to": "ada"}
+    assert not DelayedMessage.objects.exists()
+
+
+def test_page_says_that_the_layer_is_gone(page, waiting, layer, monkeypatch):
+    """The message waits on."""
+
+    def fail(batch):
+        raise LayerUnavailable("no answer")
+
+    monkeypatch.setattr(layer, "send_batch", fail, raising=False)
+    answer = page.post(reverse(LIST), {"action": "send_now", "_selected_action": [waiting.pk]}, follow=True)
+    assert "no answer" in answer.content.decode()
+    assert DelayedMessage.objects.count() == 1
