@@ -37,9 +37,13 @@ def decode(payload: bytes | memoryview) -> Content:
         ValueError: It was not encoded here.
     """
     try:
-        content: Any = msgpack.unpackb(payload, strict_map_key=False)
-    except (msgpack.UnpackException, ValueError) as error:
+        content: Any = msgpack.unpackb(payload, strict_map_key=False, ext_hook=_refuse)
+    except (msgpack.UnpackException, TypeError, ValueError) as error:  # TypeError: a key that is a list or dict.
         raise ValueError(f"its content cannot be decoded ({error or type(error).__name__})") from error
     if not isinstance(content, dict):
         raise ValueError("its content is not a dict")
     return content
+
+
+def _refuse(code: int, _: bytes) -> None:
+    raise ValueError(f"it holds a value of the foreign type {code}")

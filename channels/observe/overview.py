@@ -5,13 +5,16 @@ commands (``channels.management``) and the admin page (``channels.monitor``).
 """
 
 import dataclasses
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from channels import names
+from channels import counters, names
 from channels.layers.inspection import Announcement, Inspection, inspection_of
+
+logger = logging.getLogger("django.channels.observe")
 
 MOST_CHANNELS = 500
 """Of how many channels the state is asked for: each is a question to the layer."""
@@ -175,7 +178,13 @@ def _channel(layer: Any, name: str, workers: int) -> ChannelRow:
 
 def _processes(inspection: Inspection) -> list[ProcessRow]:
     now = inspection.now()
-    rows = [_process(announcement, now) for announcement in inspection.announced()]
+    rows = []
+    for announcement in inspection.announced():
+        try:
+            rows.append(_process(announcement, now))
+        except (TypeError, ValueError, OverflowError) as error:
+            counters.add("process.dropped.malformed")
+            logger.warning("An announcement under %r is not one of a process: %s", announcement.name, error)
     return sorted(rows, key=lambda row: (row.kind, row.host, row.pid, row.name))
 
 

@@ -72,8 +72,9 @@ def read_entry(entry: bytes) -> Entry:
         names = entry[_HEADER.size : _HEADER.size + length]
         if version != VERSION or len(names) != length:
             raise Unreadable("foreign", f"it begins with {entry[:4]!r}")
-        receivers = tuple(names.decode("ascii").split(","))
-    except (struct.error, UnicodeDecodeError) as error:
+        # Names that somebody else made a member of a group must not hide those beside them.
+        receivers = tuple(names.decode("ascii", "replace").split(","))
+    except struct.error as error:
         raise Unreadable("foreign", f"it begins with {entry[:4]!r}") from error
     return Entry(flags, expires_ms, receivers, memoryview(entry)[_HEADER.size + length :])
 

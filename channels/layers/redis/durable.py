@@ -14,7 +14,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from channels import counters
+from channels import counters, names
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.inhand import InHand, Receipt
@@ -110,7 +110,7 @@ class Durable:
                     return []
                 messages = without_tickets(taken)
                 if len(messages) < len(taken):
-                    queue, taken = taken[0].channels[0], messages
+                    queue, taken = names.non_local_name(taken[0].channels[0]), messages
                     if messages:  # From before the channel was delivered at least once. The others come next.
                         self._next_look[queue] = 0.0
                     else:
@@ -210,9 +210,14 @@ class Durable:
             commands = [scripts.command(b"XRANGE", dead, number, number) for number in ids]
         replies = (yield {shard: commands})[shard] if commands else []
         letters = []
-        for number, (_, raw, _, deliveries) in itertools.chain(*replies):
-            entry = codec.read_entry(raw)
-            letters.append(DeadLetter(number.decode(), self._codec.decode(entry.flags, entry.payload), int(deliveries)))
+        for number, fields in itertools.chain(*replies):
+            try:
+                _, raw, _, deliveries = fields
+                entry = codec.read_entry(raw)
+                content = self._codec.decode(entry.flags, entry.payload)
+                letters.append(DeadLetter(number.decode(), content, int(deliveries)))
+            except ValueError as error:
+                logger.error("Passed over %s, which is no dead letter of %s: %s.", number.decode(), queue, error)
         return letters
 
     def delete_dead_letters(self, queue: str, ids: Sequence[str] | None) -> Plan[int]:

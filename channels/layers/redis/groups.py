@@ -4,16 +4,19 @@ A membership is kept on the shard of the member's queue, so that one script call
 cluster all memberships of a group are in its slot. Beside each process-specific queue there is a sign of life.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from channels import names
+from channels import counters, names
 from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
 from channels.layers.redis.alive import SignsOfLife
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Step, run_tolerantly
 from channels.layers.redis.ring import Ring
+
+logger = logging.getLogger("django.channels.layers")
 
 
 class Members(Protocol):
@@ -90,8 +93,19 @@ class Groups:
         members: dict[str, list[str]] = {group: [] for group in groups}
         for shard, lists in replies.items():
             for group, found in zip(asked[shard], lists, strict=True):
-                members[group] += [self._keys.shown(member.decode()) for member in found]
+                members[group] += self._read(group, found)
         return members, {group: error for shard, error in errors.items() for group in asked[shard]}
+
+    def _read(self, group: str, members: Sequence[bytes]) -> list[str]:
+        """Return ``members`` as names, without those that are none: somebody else wrote them."""
+        found = []
+        for member in members:
+            try:
+                found.append(names.require_channel_name(self._keys.shown(member.decode())))
+            except (TypeError, ValueError) as error:
+                counters.add("group.dropped.unreadable")
+                logger.warning("Group %s: a member is passed over that is no channel name: %s", group, error)
+        return found
 
     def channels(self, group: str) -> Plan[list[str]]:
         """Return the members of ``group``."""

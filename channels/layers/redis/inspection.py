@@ -84,14 +84,14 @@ class RedisInspection:
 
     def announced(self) -> list[Announcement]:
         """Return what is announced, by name."""
-        return sorted(self._run(self._announced()))
+        return sorted(self._run(self._announced()), key=lambda announcement: announcement.name)
 
     def _announced(self) -> Plan[list[Announcement]]:
         replies = yield {self._home: [scripts.command(b"TIME"), scripts.command(b"HGETALL", self._processes)]}
         now, found = _read_ms(replies[self._home][0]), replies[self._home][1]
         announcements, late = [], []
         for field, value in zip(found[::2], found[1::2], strict=True):
-            at, until = _TIMES.unpack_from(value)
+            at, until = _TIMES.unpack_from(value) if len(value) >= _TIMES.size else (0, 0)
             if until <= now:
                 late.append(field)
                 continue
@@ -99,7 +99,7 @@ class RedisInspection:
                 content = self._codec.decode(self._codec.flags, memoryview(value)[_TIMES.size :])
             except ValueError as error:
                 content = {"unreadable": str(error)}
-            announcements.append(Announcement(field.decode(), content, at / 1000))
+            announcements.append(Announcement(field.decode(errors="replace"), content, at / 1000))
         if late:
             yield from self._remove(late)
         return announcements
@@ -166,7 +166,7 @@ class RedisInspection:
         for shard in shards:
             now, entries = _read_ms(replies[shard][0]), replies[shard][1]
             if self._ring.is_durable(queue):
-                for number, (_, raw) in entries:
+                for number, (_, raw, *_) in entries:
                     sent = int(number.partition(b"-")[0])  # Streams number by the time, in ms.
                     unread.append(self._read(queue, raw, now)._replace(age=max(0.0, (now - sent) / 1000)))
             else:

@@ -24,6 +24,9 @@ Where = Mapping[int, Sequence[str]]
 REFUSED_SECONDS = 0.02
 """Pause when a shard is being moved to another server, before it is looked at again."""
 
+_NOBODY_ELSE = ("",)
+"""The receivers of an entry whose queue is a channel."""
+
 SHORTEST_WAIT = 0.01
 """Servers before 7.0.8 round shorter waits down to 0, which means for ever."""
 
@@ -105,6 +108,8 @@ class Reader:
         for raw in entries if isinstance(entries, list) else [entries]:
             try:
                 entry = codec.read_entry(raw)
+                if queue[-1] != "!" and entry.receivers != _NOBODY_ELSE:
+                    raise codec.Unreadable("receivers", f"it names receivers, {entry.receivers!r:.100}")
                 if entry.expires_ms <= now_ms:
                     expired += 1
                     continue

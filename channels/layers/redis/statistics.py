@@ -161,11 +161,20 @@ def _sum_up(replies: Sequence[Sequence[Any]]) -> dict[str, float]:
     for time_reply, values, *_ in replies:
         now = _milliseconds(time_reply) / 1000
         for name, value in zip((*RATED, *DROPS), values, strict=False):
-            found[name] += int(value or 0)
-        moments = [float(value or 0) for value in values[len(RATED) + len(DROPS) :]]
+            found[name] += int(_number(value))
+        moments = [_number(value) for value in values[len(RATED) + len(DROPS) :]]
         for name, rate, since in zip(RATED, moments[::2], moments[1::2], strict=True):
             found[f"{name}_per_second"] += rate * math.exp(min(0.0, since - now) / RATE_SECONDS)
     return found
+
+
+def _number(value: bytes | None) -> float:
+    """Return what was counted; what is no number was written by somebody else and counts for nothing."""
+    try:
+        number = float(value or 0)
+    except ValueError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def _milliseconds(reply: Sequence[Any]) -> float:

@@ -9,15 +9,26 @@
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local rated = {messages_count = true, channel_full_count = true}
+
+-- What cannot be added to was written by somebody else; counting begins anew.
+local function add(key, name, amount)
+    local reply = redis.pcall('HINCRBY', key, name, amount)
+    if type(reply) == 'table' and reply.err then
+        redis.call('UNLINK', key)
+        redis.call('HINCRBY', key, name, amount)
+    end
+end
+
 local at = 1
 for _, key in ipairs(KEYS) do
     local pairs_end = at + 1 + 2 * ARGV[at + 1]
     for pair = at + 2, pairs_end, 2 do
         local name, amount = ARGV[pair], ARGV[pair + 1]
-        redis.call('HINCRBY', key, name, amount)
+        add(key, name, amount)
         if rated[name] then
             local known = redis.call('HMGET', key, name .. ':rate', name .. ':at')
-            local rate, since = tonumber(known[1]) or 0, tonumber(known[2]) or now
+            local rate, since = tonumber(known[1]) or 0, math.min(tonumber(known[2]) or now, now)
+            if not (math.abs(rate) < math.huge) then rate = 0 end
             rate = rate * math.exp((since - now) / 10) + amount / 10
             redis.call('HSET', key, name .. ':rate', string.format('%.9g', rate), name .. ':at', string.format('%.6f', now))
         end

@@ -55,7 +55,7 @@ end
 local function check_readers(key, default)
     if is_of_process(key) then
         local capacity = redis.call('GET', ARGV[1] .. ':alive:' .. string.sub(key, #ARGV[1] + 1))
-        if capacity then return tonumber(capacity) end
+        if capacity then return tonumber(capacity) or default end
         buried = buried + redis.call('LLEN', key)
         redis.call('UNLINK', key)
         return nil
@@ -101,11 +101,17 @@ local function read_members(group)
     for _, channel in ipairs(redis.call('ZRANGE', group, 0, -1)) do
         local mark = string.find(channel, '!', 1, true)
         local queue = mark and string.sub(channel, 1, mark) or channel
-        if not receivers[queue] then
-            receivers[queue] = {}
-            queues[#queues + 1] = queue
+        if receivers[queue] == nil then
+            -- Somebody else can write names here that would lead to other keys than queues.
+            local is_name = queue ~= '' and queue ~= '!' and not string.find(queue, '[^%w%-_.!?]')
+            receivers[queue] = is_name and {}
+            if is_name then queues[#queues + 1] = queue end
         end
-        table.insert(receivers[queue], string.sub(channel, #queue + 1))
+        if receivers[queue] then
+            table.insert(receivers[queue], string.sub(channel, #queue + 1))
+        else
+            redis.call('ZREM', group, channel)
+        end
     end
     return queues, receivers
 end
@@ -131,15 +137,24 @@ local function push_to_members(group, head, content)
         answer[size + 1], answer[size + 2], answer[size + 3] = queue, pushed, refused
     end
 
+    local function serve(queue, members)
+        local capacity = check_readers(ARGV[1] .. queue, tonumber(ARGV[4]))
+        if capacity then push_entries(queue, members, capacity) end
+        return capacity
+    end
+
     for _, queue in ipairs(queues) do
         local members = receivers[queue]
         if ARGV[6] == '1' and not is_of_process(queue) then
             table.insert(answer[3], queue)
         else
-            local capacity = check_readers(ARGV[1] .. queue, tonumber(ARGV[4]))
-            if capacity then
-                push_entries(queue, members, capacity)
-            else
+            local is_served, capacity = pcall(serve, queue, members)
+            if not is_served then
+                -- Where somebody else keeps something that is no queue, nobody of ours reads.
+                local problem = type(capacity) == 'table' and capacity.err or tostring(capacity)
+                if not string.find(problem, 'WRONGTYPE', 1, true) then error(capacity) end
+            end
+            if not (is_served and capacity) then
                 for _, member in ipairs(members) do redis.call('ZREM', group, queue .. member) end
                 answer[2] = answer[2] + #members
             end
