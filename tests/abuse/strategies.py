@@ -1,4 +1,4 @@
-"""What hypothesis makes up for these tests: values as a network, a client or a neighbour on the same server writes them.
+"""What hypothesis makes up for these tests: values as a client or a neighbour on the same server writes them.
 
 ``CHANNELS_FUZZ`` is how many examples each test tries; a few by default, thousands in ``tox -e fuzz``.
 """
