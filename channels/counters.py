@@ -138,6 +138,8 @@ KNOWN: Mapping[str, str] = {
     "shard.lost.unreachable": "One of several servers of the layer was lost; one for each outage.",
     "cluster.followed.moved": "A slot of a Redis Cluster had moved, and was followed.",
     "group.discarded.gone": "Member of a group that nobody reads any more; one for each member.",
+    "group.dropped.unreadable": "Member of a group that is no channel name: somebody else wrote it.",
+    "process.dropped.malformed": "An announcement in the layer that is not one of a process.",
     "layer.lost.receive": "A worker lost the layer.",
     "layer.regained.receive": "A worker reached the layer again.",
     "worker.restarted.error": "A worker thread failed outside its consumers and started again.",
