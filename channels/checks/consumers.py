@@ -1,7 +1,7 @@
 """Checks of what the routings lead to: who may open a socket, and whether its consumer decides."""
 
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage
 from channels.checks import catalogue
 from channels.checks.layers import usable_configs
 from channels.registry import channel_layers
+from channels.routed import walk
 from channels.security.websockets import BaseOriginValidator
 from channels.utils import name_that_thing
 
@@ -32,18 +33,10 @@ def connect_consumers() -> list[Any]:
             entries = channel_layers[alias].router.root.routing
         except Exception:  # check_layers names it
             continue
-        found.update((id(consumer), consumer) for consumer in _consumers(entries))
+        consumers = [routed.consumer for routed in walk(entries) if CONNECT in routed.channels]
+        found.update((id(consumer), consumer) for consumer in consumers)
     # Our own stand where the project routes nothing.
     return [consumer for consumer in found.values() if not _is_ours(consumer)]
-
-
-def _consumers(entries: Iterable[Any]) -> Iterator[Any]:
-    for entry in entries:
-        if CONNECT in entry.channel_names():
-            if hasattr(entry, "consumer"):
-                yield entry.consumer
-            elif hasattr(entry, "routing"):
-                yield from _consumers(entry.routing)
 
 
 def _is_ours(thing: Any) -> bool:

@@ -64,6 +64,9 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
     authenticator_class: ClassVar[type[BaseAuthenticator] | None] = None
     """Decides who is admitted; None is that of REST framework if it is installed, else that of Django."""
 
+    emits: ClassVar[Sequence[type[BaseMessage]]] = ()
+    """Messages that it sends beside those that handlers return, for generated documents."""
+
     send_completion: ClassVar[bool | None] = None
     """Say when all answers to a message or event have been sent."""
 
@@ -88,9 +91,10 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
     group_name: str | None = None
     """For the consumer's own use, as the name of the group that matters most."""
 
-    def get_option(self, name: str) -> Any:
+    @classmethod
+    def get_option(cls, name: str) -> Any:
         """Return the attribute ``name``, or what CHANNELS_TYPED says if it is None."""
-        value = getattr(self, name)
+        value = getattr(cls, name)
         return settings.get(name.upper()) if value is None else value
 
     @classmethod

@@ -92,6 +92,10 @@ class Spelling:
         """Whether keys are those of the models."""
         return not self.is_camel and self.action_key == ACTION
 
+    def key(self, name: str) -> str:
+        """Return the field ``name`` of a message as clients see it."""
+        return _camel(name) if self.is_camel else name
+
     def encode(self, message: BaseModel) -> str:
         """Return ``message`` as JSON."""
         return message.model_dump_json() if self.is_plain else self.encode_content(message.model_dump(mode="json"))

@@ -37,8 +37,8 @@ def run(command: Sequence[object], directory: Path = CLIENT, seconds: float = 30
     return done.stdout
 
 
-def install() -> None:
-    """Install what builds the client, as the lock file says, unless it is there."""
-    wanted, present = CLIENT / "package-lock.json", CLIENT / "node_modules/.package-lock.json"
+def install(directory: Path = CLIENT) -> None:
+    """Install what the lock file of ``directory``, by default that of the client, says, unless it is there."""
+    wanted, present = directory / "package-lock.json", directory / "node_modules/.package-lock.json"
     if not present.exists() or present.stat().st_mtime < wanted.stat().st_mtime:
-        run([require("npm"), "ci", "--no-audit", "--no-fund"])
+        run([require("npm"), "ci", "--no-audit", "--no-fund"], directory)

@@ -1,0 +1,1 @@
+"""The document of typed consumers, its pages, and what reads it."""
