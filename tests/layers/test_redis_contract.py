@@ -14,7 +14,7 @@ from tests.support.redis import RedisServer
 class RedisContract(ConformanceTestCase):
     """Every promise of a layer, by the Redis layer."""
 
-    expiry = 0.3
+    expiry = 0.5
     hosts: list[str]
 
     def make_layer(self, **config: Any) -> RedisChannelLayer:

@@ -55,7 +55,7 @@ class Plain(RedisChannelLayer):
 class DurableContract(ConformanceTestCase):
     """The contract, where all normal channels are delivered at least once."""
 
-    expiry = 0.3
+    expiry = 0.5
     hosts: list[str]
     test_expired_message_is_not_delivered = None  # Messages of these channels do not expire.
 

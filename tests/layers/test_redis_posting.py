@@ -13,6 +13,7 @@ from channels.layers.redis import RedisChannelLayer
 from channels.pending import pending_message_store
 from channels.registry import ChannelLayerWrapper
 from channels.worker import Worker
+from tests.support.processes import free_port
 from tests.support.redis import RedisServer
 
 
@@ -259,3 +260,16 @@ def test_worker_sends_before_a_slow_consumer_runs(layer: RedisChannelLayer) -> N
     assert layer.receive_batch(["out"], timeout=5)[0].content == {"n": 2}
     worker.termed = True
     thread.join(10)
+
+
+def test_lost_server_does_not_garble_what_others_answer(redis_server: RedisServer) -> None:
+    """A batch for two servers is posted, one of which is not there: each message is told what it came to."""
+    layer = RedisChannelLayer(hosts=[redis_server.url, ("127.0.0.1", free_port())])
+    queues = {layer._parts.ring.shard_of(f"test.{number}!"): f"test.{number}!" for number in range(50)}
+    outcomes: list[Any] = []
+    for _ in range(3):
+        layer.post_batch([Outgoing(queues[0], {"n": 1}), Outgoing(queues[1], {"n": 2})], outcomes.extend)
+        layer.push(wait=True)
+        assert layer.receive([queues[0]]) == (queues[0], {"n": 1})
+    assert [type(outcome) for outcome in outcomes] == [type(None), LayerUnavailable] * 3
+    layer.close()

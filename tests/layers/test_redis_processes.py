@@ -57,11 +57,28 @@ def test_event_loop_gives_a_sign_of_life(make_layer: Make) -> None:
 
     async def main() -> None:
         await layer.areceive_batch(["test.p!"])
+        shard = layer._parts.ring.shard_of("test.p!")
+        assert 80_000 < layer.connection(shard).pttl("asgi::alive:test.p!") <= 90_000
         await layer.aclose()
 
     asyncio.run(main())
-    shard = layer._parts.ring.shard_of("test.p!")
-    assert 80_000 < layer.connection(shard).pttl("asgi::alive:test.p!") <= 90_000
+
+
+def test_event_loop_takes_its_signs_back(make_layer: Make) -> None:
+    """An interface that stops in order leaves its groups with the next message to them; other readers stay."""
+    layer = make_layer()
+    layer.receive(["test.other!"])
+    for channel in ("test.p!one", "test.other!one"):
+        layer.group_add("group", channel)
+
+    async def main() -> None:
+        await layer.areceive_batch(["test.p!"])
+        await layer.aclose()
+
+    asyncio.run(main())
+    assert keys(layer, "*:alive:*") == [b"asgi::alive:test.other!"]
+    layer.send_group("group", {})
+    assert layer.group_channels("group") == ["test.other!one"]
 
 
 def test_sign_of_life_is_renewed(make_layer: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureSe
 class TestTLSContract(ConformanceTestCase, unittest.TestCase):
     """The contract over TLS."""
 
-    expiry = 0.3
+    expiry = 0.5
 
     @pytest.fixture(autouse=True)
     def _server(self, secure_server: SecureServer) -> None:
@@ -97,7 +97,7 @@ class TestTLSContract(ConformanceTestCase, unittest.TestCase):
 class TestEncryptedContract(ConformanceTestCase, unittest.TestCase):
     """The contract with encrypted messages."""
 
-    expiry = 0.3
+    expiry = 0.5
 
     @pytest.fixture(autouse=True)
     def _server(self, redis_server: RedisServer) -> None:

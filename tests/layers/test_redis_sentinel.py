@@ -40,7 +40,7 @@ def own_cluster() -> Iterator[Cluster]:
 class TestSentinelContract(ConformanceTestCase, unittest.TestCase):
     """The contract on a master with two replicas."""
 
-    expiry = 0.3
+    expiry = 0.5
 
     @pytest.fixture(autouse=True)
     def _server(self, shared_cluster: Cluster) -> None:

@@ -15,15 +15,19 @@ class _Link:
     def __init__(self, *halves: socket.socket) -> None:
         self.halves = halves
         self.is_silent = False
+        self.round_trips = 0
+        self._is_asking = False
 
     def start(self) -> None:
         """Carry bytes both ways."""
-        for source, target in (self.halves, self.halves[::-1]):
-            threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+        for is_client, (source, target) in ((True, self.halves), (False, self.halves[::-1])):
+            threading.Thread(target=self._pump, args=(source, target, is_client), daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, is_client: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self.round_trips += is_client and not self._is_asking
+                self._is_asking = is_client
                 if not self.is_silent:
                     target.sendall(data)
             if not self.is_silent:
@@ -57,6 +61,12 @@ class Proxy:
         self._state = "open"
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
+
+    @property
+    def round_trips(self) -> int:
+        """How often a client spoke for the first time, or after the server had spoken, on all connections so far."""
+        with self._lock:
+            return sum(link.round_trips for link in self._links)
 
     def cut(self) -> None:
         """Reset all connections, and each new one at once."""

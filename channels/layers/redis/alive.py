@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from channels.layers.redis import scripts
 from channels.layers.redis.keys import Keys
-from channels.layers.redis.plans import Plan, Step, run_tolerantly
+from channels.layers.redis.plans import Plan, Step, merged, run_tolerantly
 from channels.layers.redis.ring import Ring
 
 SHORTEST_LIFE = 30.0
@@ -53,7 +53,7 @@ class SignsOfLife:
 
 
 class Heartbeat:
-    """When this process said last that it reads its queues. Safe for threads.
+    """When the threads of a process, or one event loop, said last that they read their queues. Safe for threads.
 
     Args:
         signs: How to say it.
@@ -68,23 +68,23 @@ class Heartbeat:
         now = time.monotonic()
         return [queue for queue in queues if queue[-1] == "!" and self._due.get(queue, 0.0) <= now]
 
-    def beat(self, queues: Sequence[str]) -> Plan[None]:
-        """Say that ``queues`` are being read; where that fails, it is tried again the next time."""
+    def beat(self, queues: Sequence[str], more: Step) -> Plan[None]:
+        """Say that ``queues`` are being read, and ``more``; where that fails, it is tried again the next time."""
         step: Step = {}
         for queue in queues:
             shard, command = self._signs.give(queue)
             step.setdefault(shard, []).append(command)
-        _, errors = yield from run_tolerantly(step)
-        if not errors:
+        _, errors = yield from run_tolerantly(merged(step, more))
+        if queues and not errors:
             now = time.monotonic()
             self._due = {queue: due for queue, due in self._due.items() if due > now}  # Forgets queues of the past.
             self._due.update(dict.fromkeys(queues, now + self._signs.seconds / BEATS_PER_LIFE))
 
-    def end(self) -> Plan[None]:
-        """Say that none of the queues will be read any more."""
+    def end(self) -> Step:
+        """Return the step that says that none of the queues will be read any more."""
         queues, self._due = self._due, {}
         step: Step = {}
         for queue in queues:
             shard, command = self._signs.take_back(queue)
             step.setdefault(shard, []).append(command)
-        yield from run_tolerantly(step)
+        return step

@@ -22,7 +22,7 @@ from channels.formats import copy_content
 from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY, BaseChannelLayer, Delivery, Outgoing
 from channels.layers.inspection import Inspection
 from channels.layers.once import Once
-from channels.layers.redis.alive import SignsOfLife
+from channels.layers.redis.alive import Heartbeat, SignsOfLife
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.durable import Durable, compile_delivery
 from channels.layers.redis.encryption import EncryptedCodec, Veil
@@ -47,6 +47,10 @@ from channels.types import Content
 logger = logging.getLogger("django.channels.layers")
 
 T = TypeVar("T")
+
+
+def _forget(result: object) -> None:
+    """Do nothing with what a plan came to."""
 
 
 class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
@@ -140,7 +144,10 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
             for closed in [other for other in list(mine.loops) if other.is_closed()]:
                 mine.loops.pop(closed, None)
             plan = functools.partial(self._sender.plan, mine.tallies)
-            mine.loops[loop] = LoopLinks(self.shards, self._parts.routes, mine.reader, mine.spare, plan)
+            parts = self._parts
+            mine.loops[loop] = LoopLinks(
+                self.shards, parts.routes, mine.reader, mine.spare, plan, Heartbeat(parts.signs)
+            )
         return mine.loops[loop]
 
     def _run(self, plan: Plan[T]) -> T:
@@ -221,8 +228,8 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
-        if (chores := self._mine.chores(queues)) is not None:
-            self._run(chores)
+        if (chores := self._mine.chores(self._mine.heartbeat, queues)) is not None:
+            self._post(chores, _forget)  # It leaves in one write with the receive.
         if not self._parts.ring.has_durable:
             return self._take(queues, limit, timeout)
         steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)
@@ -255,7 +262,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
-        if (chores := self._mine.chores(queues)) is not None:
+        if (chores := self._mine.chores(self._loop.heartbeat, queues)) is not None:
             await self._arun(chores)
         if not self._parts.ring.has_durable:
             return await self._atake(queues, limit, timeout)
@@ -352,17 +359,21 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         return self.shards[index].client()
 
     def close(self) -> None:
+        mine = self._mine
         with suppress(LayerUnavailable):
-            self._run(self._mine.say_farewell())
+            self._run(mine.say_farewell([mine.heartbeat, *(links.heartbeat for links in mine.loops.values())]))
         self._mine.in_hand.close()
         self._mine.links.close()
         for shard in self.shards:
             shard.close()
 
     async def aclose(self) -> None:
-        """Close what the running event loop opened; to be called before that loop is closed."""
+        """Close what the running event loop opened, and take back its signs of life; before that loop is closed."""
         links = self._mine.loops.pop(asyncio.get_running_loop(), None)
         if links is not None:
+            await links.outbox.drain()
+            with suppress(LayerUnavailable):
+                await links.run(self._mine.say_farewell([links.heartbeat]))
             await links.close()
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ class Posted(NamedTuple):
 
     plan: Plan[Any]
     step: Step
+    errors: "Errors"
     settle: Callable[[Any], None]
 
 
@@ -87,19 +88,24 @@ class Links:
                     errors[server] = error
             self.push()
             posted = self.read_posted()
-            read = self._read({server: commands for server, commands in step.items() if server not in errors})
+            read = self._read_step(step, errors)
         except BaseException:
             self._close_mine()  # Answers may still be under way.
             raise
         finally:
             self.hand_out(posted or self.read_posted())
-        mended = self._mend(step, read)
-        return Read(mended.replies, {**errors, **mended.errors})
+        return self._mend(step, read)
 
-    def _read(self, step: Step) -> Read:
-        """Read the answers to ``step``, which was written before; all of them, also when one server fails."""
-        read = Read({}, {})
+    def _read_step(self, step: Step, errors: Errors) -> Read:
+        """Read the answers to ``step``, which was written before; all of them, also when one server fails.
+
+        Args:
+            errors: Of the servers that it could not be written to.
+        """
+        read = Read({}, dict(errors))
         for server, commands in step.items():
+            if server in errors:
+                continue
             try:
                 read.replies[server] = self.link(server).read_as_is(len(commands))
             except LayerUnavailable as error:
@@ -123,15 +129,19 @@ class Links:
                 self.carry_out(self.routes.find_out())
             plan = self.routes.route(plan)
             step = next(plan)
-            for server, commands in step.items():
-                self.link(server).post(commands)
         except StopIteration as end:
             settle(end.value)
         except LayerUnavailable as error:
             settle(error)
         else:
-            self._mine.posted.append(Posted(plan, step, settle))
-            self._mine.unwritten.update(step)
+            errors: Errors = {}
+            for server, commands in step.items():
+                try:
+                    self.link(server).post(commands)
+                    self._mine.unwritten.add(server)
+                except LayerUnavailable as error:  # The plan is told when the others have answered.
+                    errors[server] = error
+            self._mine.posted.append(Posted(plan, step, errors, settle))
             self._flusher.wake()
 
     def push(self) -> None:
@@ -150,7 +160,7 @@ class Links:
     def read_posted(self) -> list[tuple[Posted, Read]]:
         """Read the answers to all that was posted and written; nothing may be written before they are handed out."""
         posted, self._mine.posted = self._mine.posted, []
-        return [(one, self._read(one.step)) for one in posted]
+        return [(one, self._read_step(one.step, one.errors)) for one in posted]
 
     def hand_out(self, posted: Sequence[tuple[Posted, Read]]) -> None:
         """Carry on with what was posted, and tell those who did what it came to."""

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
+from channels.layers.redis.alive import Heartbeat
 from channels.layers.redis.items import Item, Outcomes
 from channels.layers.redis.looplink import LoopLink
 from channels.layers.redis.plans import Plan, Replies, Step, advance
@@ -99,6 +100,7 @@ class LoopLinks:
         reader: Makes messages of answers.
         spare: Where messages go that came when nobody waited for them any more.
         plan: Plans the sending of items.
+        heartbeat: Says which queues the loop reads.
     """
 
     def __init__(
@@ -108,7 +110,9 @@ class LoopLinks:
         reader: Reader,
         spare: Spare,
         plan: Callable[[Sequence[Item]], Plan[Outcomes]],
+        heartbeat: Heartbeat,
     ) -> None:
+        self.heartbeat = heartbeat
         self._shards = shards
         self._routes = routes
         self._reader = reader

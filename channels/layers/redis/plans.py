@@ -51,6 +51,13 @@ def advance(plan: Plan[Any], replies: Replies, errors: Mapping[int, LayerUnavail
         raise first from first.__cause__
 
 
+def merged(first: Step, second: Step) -> Step:
+    """Return one step of two: on each shard the commands of ``first`` come first."""
+    if not second:
+        return first
+    return {shard: [*first.get(shard, ()), *second.get(shard, ())] for shard in {**first, **second}}
+
+
 def run_tolerantly(step: Step) -> Plan[tuple[Replies, dict[int, LayerUnavailable]]]:
     """Plan: carry out ``step`` and return the answers, and what went wrong with shards that gave none."""
     if not step:

@@ -12,7 +12,7 @@ from channels.layers.redis.inhand import InHand
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.links import Links
 from channels.layers.redis.loops import LoopLinks
-from channels.layers.redis.plans import Plan, run_tolerantly
+from channels.layers.redis.plans import Plan, merged, run_tolerantly
 from channels.layers.redis.receiving import Reader, Spare
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.routes import Routes
@@ -54,17 +54,19 @@ class Process:
         self.in_hand = InHand(lambda receipts: self.links.run(parts.durable.renew(receipts)), parts.durable.interval)
         self.loops: dict[asyncio.AbstractEventLoop, LoopLinks] = {}
 
-    def chores(self, queues: Sequence[str]) -> Plan[None] | None:
-        """Return what is to be done before ``queues`` are received from, if anything is."""
-        due = self.heartbeat.due(queues)
-        return self._do_chores(due) if due or self.tallies.is_due else None
+    def chores(self, heartbeat: Heartbeat, queues: Sequence[str]) -> Plan[None] | None:
+        """Return what is to be done before ``queues`` are received from, if anything is: one step.
 
-    def _do_chores(self, due: Sequence[str]) -> Plan[None]:
+        Args:
+            heartbeat: Of those who receive.
+        """
+        due = heartbeat.due(queues)
         # Where a server is lost, the receive that follows says so.
-        yield from self.heartbeat.beat(due)
-        yield from run_tolerantly(self.tallies.collect())
+        return heartbeat.beat(due, self.tallies.collect()) if due or self.tallies.is_due else None
 
-    def say_farewell(self) -> Plan[None]:
-        """Return what is to be done before the connections are closed."""
-        yield from run_tolerantly(self.tallies.collect())
-        yield from self.heartbeat.end()
+    def say_farewell(self, heartbeats: Sequence[Heartbeat]) -> Plan[None]:
+        """Return what is to be done before the connections are closed of those with ``heartbeats``."""
+        step = self.tallies.collect()
+        for heartbeat in heartbeats:
+            step = merged(step, heartbeat.end())
+        yield from run_tolerantly(step)

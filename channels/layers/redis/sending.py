@@ -17,7 +17,7 @@ from channels.layers.redis.copies import RECEIVERS_PER_ENTRY, Copier
 from channels.layers.redis.groups import Groups
 from channels.layers.redis.items import Item, Outcomes, Results, Todo, count_drops, report_drops, report_gone
 from channels.layers.redis.keys import Keys
-from channels.layers.redis.plans import Plan, Step, run_tolerantly
+from channels.layers.redis.plans import Plan, Step, merged, run_tolerantly
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.shards import Shard
 from channels.layers.redis.statistics import Tallies
@@ -129,8 +129,6 @@ class Sender:
             if self._ring.group_is_one_place:
                 now = yield from self._read_members(now, results)
             todo = (yield from self._send(now, results, tallies)) + todo
-        if tallies.is_due:
-            yield from run_tolerantly(tallies.collect())
         outcomes = [results.outcome(self._layer, position, item) for position, item in enumerate(items)]
         if outcomes and all(isinstance(outcome, LayerUnavailable) for outcome in outcomes):
             first = outcomes[0]
@@ -148,12 +146,14 @@ class Sender:
             for shard in self._ring.group_shards(item.name) if item.kind == "g" else (item.shard,):
                 calls.setdefault(shard, []).append((position, item))
         step = {shard: [self._call(part), *self._ask_for_signs(part)] for shard, part in calls.items()}
+        if step and tallies.is_due:
+            step = merged(step, tallies.collect())
         replies, errors = yield from run_tolerantly(step)
         more: Todo = []
         gone: list[Item] = []
         for shard, part in calls.items():
             if shard in errors:
-                is_all = len(errors) == len(calls)
+                is_all = errors.keys() >= calls.keys()
                 more += self._elsewhere(part, results, errors[shard], is_all=is_all)
                 continue
             expired, buried, *answers = replies[shard][0]
