@@ -135,7 +135,7 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
     @property
     def memberships(self) -> Memberships:
         """The groups of this connection."""
-        return Memberships(self.channel_layer, self.channel_name)
+        return Memberships(self.channel_layer, self.channel_name, self.session)
 
     def _require_context(self) -> ConnectionContext:
         if self.context is None:

@@ -1,7 +1,8 @@
 """The groups of typed connections: which ones a connection is in, names that are always safe, and whose message it is.
 
-Which groups a connection joined is itself kept on the layer, in a group of names. So consumers of one connection
-that run at the same time cannot lose each other's entries. Its messages renew the entries.
+Which groups a connection joined is itself kept on the layer, in a group of names: its ledger. So consumers of one
+connection that run at the same time cannot lose each other's entries. Its messages renew the entries; those of a
+connection that only listens end, and then the copy in its channel session counts.
 """
 
 import hashlib
@@ -12,6 +13,12 @@ from typing import Any
 from channels import names
 from channels.types import Content
 from channels.variants import make_variants
+
+KEY = "channels.typed.groups"
+"""Where the copy of the ledger is in the channel session."""
+
+_BEGIN = "typed.groups?begin"
+"""The first entry of each ledger; no group has such a name."""
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_.-]+")
 _DIGEST_LENGTH = 12
@@ -30,7 +37,8 @@ def safe_group_name(*parts: object, namespace: str | None = None) -> str:
     if not parts:
         raise TypeError("safe_group_name needs at least one part.")
     texts = [str(part) for part in parts]
-    digest = hashlib.sha256(b"".join(b"%d:%s" % (len(data := text.encode()), data) for text in texts)).hexdigest()
+    parted = [text.encode("utf-8", "surrogatepass") for text in texts]
+    digest = hashlib.sha256(b"".join(b"%d:%s" % (len(part), part) for part in parted)).hexdigest()
     prefix = f"{names.require_group_name(namespace)}." if namespace else ""
     room = names.MAX_LENGTH - len(prefix) - _DIGEST_LENGTH - 1
     if room < 1:
@@ -45,11 +53,13 @@ class Memberships:
     Args:
         layer: The layer.
         channel: The connection's reply channel.
+        session: Its channel session.
     """
 
-    def __init__(self, layer: Any, channel: str) -> None:
+    def __init__(self, layer: Any, channel: str, session: Any) -> None:
         self._layer = layer
         self._channel = channel
+        self._session = session
         self._ledger = f"typed.groups.{names.session_key(channel)}"
 
     def join(self, group: str) -> None:
@@ -59,28 +69,39 @@ class Memberships:
             TypeError: It is not a group name.
         """
         names.require_group_name(group)
+        copied = self._session.get(KEY, [])
+        if not copied:
+            self._layer.group_add(self._ledger, _BEGIN)
+        if group not in copied:
+            self._session[KEY] = [*copied, group]
         # Entered first: a worker that is killed in between must not leave a membership that nobody ends.
         self._layer.group_add(self._ledger, group)
         self._layer.group_add(group, self._channel)
 
     def renew(self) -> None:
-        """Make the entries last as long again; the layer renews the memberships themselves."""
-        for group in self.all():
-            self._layer.group_add(self._ledger, group)
+        """Make the entries last as long again; the interface renews the memberships themselves."""
+        for name in [_BEGIN, *self.all()]:
+            self._layer.group_add(self._ledger, name)
 
     def leave(self, group: str) -> None:
         """End the connection's membership of ``group``, if there is one."""
         self._layer.group_discard(group, self._channel)
         self._layer.group_discard(self._ledger, group)
+        copied = self._session.get(KEY, [])
+        if group in copied:
+            self._session[KEY] = [name for name in copied if name != group]
 
     def all(self) -> list[str]:
         """Return the groups the connection is in."""
-        return sorted(self._layer.group_channels(self._ledger))
+        entries = set(self._layer.group_channels(self._ledger))
+        # The oldest entry: as long as it is there, none has ended by itself.
+        return sorted(entries - {_BEGIN} if _BEGIN in entries else self._session.get(KEY, []))
 
     def leave_all(self) -> None:
         """End all memberships."""
         for group in self.all():
             self.leave(group)
+        self._layer.group_discard(self._ledger, _BEGIN)
 
 
 def address(text: str, mine: str, current: str | None, *, channel: str, identity: str | None) -> Content:

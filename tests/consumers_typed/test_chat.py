@@ -4,8 +4,6 @@ import pytest
 from django.contrib.auth.models import User
 
 from channels.registry import channel_layers
-from channels.session_stores import session_for_reply_channel
-from channels.typed.consumers import RENEWED
 from channels.typed.groups import Memberships
 from tests.consumers_typed.rooms import ChatConsumer, CloseEvent, NotifyEvent
 
@@ -111,7 +109,7 @@ def test_groups_end_with_the_connection(open_socket):
     socket.close()
     assert socket.receive_nothing()
     assert [layer.group_channels(name) for name in ("extra", "announcements", "room.a")] == [[], [], []]
-    assert Memberships(layer, channel).all() == []
+    assert Memberships(layer, channel, {}).all() == []
 
 
 def test_event_runs_the_consumer_of_every_member(open_socket, user):
@@ -153,18 +151,3 @@ def test_handlers_are_chosen_by_annotation(open_socket):
     assert socket.receive_json() == {"action": "answer", "payload": "again"}
     socket.send_json(say(""))
     assert socket.receive_nothing()
-
-
-def test_list_of_groups_is_renewed_by_messages(open_socket):
-    """A connection that outlives the expiry of memberships still knows its groups."""
-    socket = open_socket()
-    layer = channel_layers["default"].channel_layer
-    (channel,) = layer.group_channels("room.a")
-    session = session_for_reply_channel(channel)
-    session[RENEWED] -= layer.group_expiry / 2
-    session.save()
-    Memberships(layer, channel).leave("announcements")
-    before = session[RENEWED]
-    socket.send_json({"action": "who"})
-    assert socket.receive_json()["payload"]["groups"] == ["room.a"]
-    assert session_for_reply_channel(channel)[RENEWED] > before
