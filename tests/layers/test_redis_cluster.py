@@ -18,7 +18,7 @@ from channels.layers.redis.cluster_map import TURN_TAGS
 from channels.test.conformance import ConformanceTestCase
 from tests.support.cluster import RedisCluster
 from tests.support.processes import free_port
-from tests.support.redis import find_newest
+from tests.support.redis import RedisServer, find_newest, find_oldest
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,26 @@ class TestClusterContract(ConformanceTestCase, unittest.TestCase):
 
     def make_layer(self, **config: Any) -> RedisClusterChannelLayer:
         return RedisClusterChannelLayer(hosts=self.hosts, **config)
+
+
+@pytest.fixture(scope="module")
+def oldest_cluster(oldest_redis: RedisServer) -> Iterator[RedisCluster]:
+    """Three masters of the oldest Redis."""
+    cluster = RedisCluster(find_oldest())
+    try:
+        yield cluster.start()
+    finally:
+        cluster.close()
+
+
+@pytest.mark.slow
+class TestOldestClusterContract(TestClusterContract):
+    """The contract on three masters of Redis 6.2."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, oldest_cluster: RedisCluster) -> None:
+        oldest_cluster.flush()
+        self.hosts = oldest_cluster.hosts
 
 
 @pytest.mark.parametrize(

