@@ -21,6 +21,7 @@ class ChannelsConfig(AppConfig):
 
         checks.register()
         start.connect()
+        start.start_tracing()
         # Whoever saves a row sends its changes, so bindings are found in every process: sites, commands, task queues.
         from channels.binding.base import BindingMetaclass
 

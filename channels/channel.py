@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from channels import tracing
 from channels.formats import copy_content
 from channels.layers.base import Outgoing, send_all
 from channels.names import decode_name
@@ -31,6 +32,8 @@ class _Named:
     def _send(self, content: Content, immediately: bool) -> None:
         # Copied here, so that what the caller does to its dict later never reaches what was sent.
         kept: Content = copy_content(content)
+        if tracing.active is not None:
+            tracing.active.carry(kept)
         if pending_message_store.active and not immediately:
             pending_message_store.append(self, kept)
             return

@@ -269,6 +269,13 @@ _DECLARED = (
         kind=TEXT.or_none(),
     ),
     Setting(
+        "CHANNELS_TRACING",
+        False,
+        "Follow messages through interface and workers with OpenTelemetry. See :doc:`/monitoring`.",
+        "Monitoring",
+        kind=BOOLEAN,
+    ),
+    Setting(
         "CHANNELS_TYPED",
         {},
         "Options of typed consumers, by name; attributes of a consumer class come before them. See :doc:`/typed`.",

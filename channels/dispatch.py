@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from channels import conf, counters, formats, probes, timings
+from channels import conf, counters, formats, probes, timings, tracing
 from channels.exceptions import (
     ChannelFull,
     ChannelSocketException,
@@ -74,7 +74,13 @@ def dispatch(
     if callback is not None:
         callback(channel, message)
     logger.debug("Dispatching message on %s to %s", channel, name_that_thing(match[0]))
-    consume(message, match, sender=sender, on_error=on_error or act_on_error)
+    if tracing.active is None:
+        consume(message, match, sender=sender, on_error=on_error or act_on_error)
+    else:
+        with tracing.active.consuming(channel, content, name_that_thing(match[0])):
+            consume(message, match, sender=sender, on_error=on_error or act_on_error)
+            if message.is_put_off:
+                tracing.active.noted("put off: not its turn")
 
 
 def _answer_probe(layer: Any, channel: str, content: Content) -> None:
@@ -150,6 +156,8 @@ def act_on_error(message: Message, consumer: Consumer, error: BaseException) -> 
 def _report(message: Message, consumer: Consumer, error: BaseException) -> None:
     """Log an error of a consumer and answer who waits for it."""
     counters.add("consumer.failed.exception")
+    if tracing.active is not None:
+        tracing.active.failed(error)
     logger.error("Error processing message with consumer %s:", name_that_thing(consumer), exc_info=error)
     _answer_failure(message, 500)
 
@@ -172,6 +180,8 @@ def _put_back(message: Message, channel: str) -> None:
         logger.warning("Exceeded number of retries for message on channel %s: %.100r", channel, message.content)
         _answer_failure(message, 503)
         return
+    if tracing.active is not None:
+        tracing.active.noted("put back")
     content = {**message.content, formats.RETRIES: retries + 1}
     for tries in range(REINSERT_TRIES):
         if tries:
@@ -226,4 +236,7 @@ def _settle_handshake(message: Message, consumer: Consumer, result: Any) -> None
             else "it waits for a later message to decide (CHANNELS_AUTO_ACCEPT is off).",
         )
     if accepts:
-        pending_message_store.put_first(message.reply_channel, formats.websocket_accept())
+        accept = formats.websocket_accept()
+        if tracing.active is not None:
+            tracing.active.carry(accept)
+        pending_message_store.put_first(message.reply_channel, accept)

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from channels import counters
+from channels import counters, tracing
 from channels.backoff import Backoff
 from channels.exceptions import ChannelFull, LayerUnavailable, MalformedReply, MessageTooLarge
 from channels.interface.door import Door
@@ -105,6 +105,7 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._is_receiving = False
         self._is_gone = False
+        self._trace = None if tracing.active is None else tracing.active.connected(scope)
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self, receive: Receive) -> None:
@@ -186,11 +187,23 @@ class Connection:
     def _hand_over(self, effect: Effect) -> None:
         if type(effect) is ToClient:
             self._to_client(effect.event)
-        elif type(effect) is ToLayer:
+        elif type(effect) is ToLayer and self._trace is None:
             self._say_farewell(effect)
+        elif type(effect) is ToLayer and self._trace is not None:
+            with self._trace.sending(*effect):
+                self._say_farewell(effect)
 
     async def _put(self, effect: ToLayer) -> Exception | None:
         """Send the message of ``effect``, trying as often as is right; return why it was not sent, or None."""
+        if self._trace is None:
+            return await self._offer(effect)
+        with self._trace.sending(*effect):
+            error = await self._offer(effect)
+            if error is not None and tracing.active is not None:
+                tracing.active.failed(error)
+            return error
+
+    async def _offer(self, effect: ToLayer) -> Exception | None:
         error = await self._try(effect)
         if isinstance(error, ChannelFull | LayerUnavailable):
             backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)

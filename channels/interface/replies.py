@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from channels import counters, names, probes
+from channels import counters, names, probes, tracing
 from channels.backoff import Backoff
 from channels.exceptions import LayerUnavailable, MalformedReply
 from channels.interface.effects import Effects
@@ -167,6 +167,13 @@ class ReplyRouter:
         except MalformedReply as error:
             self._report(channels, error)
             return
+        if tracing.active is None or tracing.TRACE not in content:
+            self._deliver(channels, reply, via_group)
+        else:
+            with tracing.active.delivering(channels[0], content, len(channels)):
+                self._deliver(channels, reply, via_group)
+
+    def _deliver(self, channels: tuple[str, ...], reply: Any, via_group: bool) -> None:
         connections = self._connections
         for channel in channels:
             connection = connections.get(channel)

@@ -124,6 +124,8 @@ class HttpConnection(Connection):
         return await receive()
 
     def _ended(self) -> None:
+        if self._trace is not None:
+            self._trace.settled("answered" if self.bridge.status else "client went away", self.bridge.status)
         if self.bridge.status is None:
             return
         family = f"{self.bridge.status // 100}xx"

@@ -72,6 +72,8 @@ class WebsocketConnection(Connection):
         if not self._is_decided:
             self._is_decided = True
             self._services.door.decided()
+            if self._trace is not None:
+                self._trace.settled("accepted" if self.bridge.accepted else "not accepted")
 
     async def _next_event(self, receive: Receive) -> Event:
         event = await receive()

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from channels import conf
+from channels import conf, tracing
 from channels.layers.inspection import inspection_of
 from channels.observe.presence import Presence
 from channels.signals import worker_ready
@@ -139,3 +139,15 @@ watch = Watch()
 def connect() -> None:
     """Show workers from now on whenever one is ready."""
     worker_ready.connect(watch.add_worker, dispatch_uid="channels.observe.worker")
+
+
+def start_tracing() -> None:
+    """Follow messages from now on if the settings ask for it."""
+    if not conf.get("CHANNELS_TRACING"):
+        return
+    try:
+        from channels.observe.traces import OpenTelemetryTracer
+    except ImportError:
+        logger.error("CHANNELS_TRACING needs opentelemetry-api: pip install 'channels-classic[tracing]'")
+    else:
+        tracing.use(OpenTelemetryTracer())

@@ -66,4 +66,17 @@ CHANNEL_LAYERS: dict[str, Any] = {
         "ROUTING": os.environ.get("SITE_ROUTING", "tests.monitor.site.routing.channel_routing"),
     },
 }
+if "SITE_TRACES" in os.environ:  # The directory in which each process writes down its spans, one a line.
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+    CHANNELS_TRACING = True
+    _out = open(f"{os.environ['SITE_TRACES']}/{os.getpid()}.json", "a", buffering=1)  # noqa: SIM115 (until the end)
+    _provider = TracerProvider()
+    _provider.add_span_processor(
+        SimpleSpanProcessor(ConsoleSpanExporter(out=_out, formatter=lambda span: span.to_json(indent=None) + "\n"))
+    )
+    trace.set_tracer_provider(_provider)
+
 globals().update(json.loads(os.environ.get("SITE_SETTINGS", "{}")))
