@@ -73,7 +73,8 @@ def dispatch(
         return
     if callback is not None:
         callback(channel, message)
-    logger.debug("Dispatching message on %s to %s", channel, name_that_thing(match[0]))
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("Dispatching message on %s to %s", channel, name_that_thing(match[0]))
     if tracing.active is None:
         consume(message, match, sender=sender, on_error=on_error or act_on_error)
     else:

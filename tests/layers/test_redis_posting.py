@@ -1,6 +1,7 @@
 """Sends that leave with the next call: one write for a flush and the receive after it, and nothing lost on the way."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,52 @@ def test_other_calls_settle_what_was_posted_before_them(layer: RedisChannelLayer
     layer.send("c", {"n": 2})
     assert outcomes == [None]
     assert numbers(layer) == [1, 2]
+
+
+def test_what_several_consumers_posted_leaves_in_one_call(redis_server: RedisServer) -> None:
+    """Each of them is told what became of its own."""
+    layer = RedisChannelLayer(hosts=[redis_server.url])
+    layer.group_add("g", "p!1")
+    layer.send_batch(outgoing(*range(100), channel="small"))
+    client = layer.connection(0)
+    outcomes: list[list[Any]] = []
+    with client:
+        before = int(client.info("commandstats")["cmdstat_evalsha"]["calls"])
+        layer.post_batch(outgoing(1, 2), outcomes.append)
+        layer.post_batch(outgoing(3, channel="small"), outcomes.append)
+        layer.post_batch([Outgoing("g", {"n": 4}, to_group=True), *outgoing(5)], outcomes.append)
+        layer.push(wait=True)
+        after = int(client.info("commandstats")["cmdstat_evalsha"]["calls"])
+    assert after - before <= 2  # One for the messages, at most one for the statistics.
+    assert [[type(one) for one in part] for part in outcomes] == [
+        [type(None), type(None)],
+        [ChannelFull],
+        [type(None), type(None)],
+    ]
+    assert numbers(layer) == [1, 2, 5]
+    layer.close()
+
+
+def test_many_posted_messages_are_cut_into_calls(layer: RedisChannelLayer) -> None:
+    """More than one call carries: all arrive, in order."""
+    outcomes: list[Any] = []
+    for first in range(0, 90, 3):
+        layer.post_batch([Outgoing(f"c{n}", {"n": n}) for n in range(first, first + 3)] * 5, outcomes.extend)
+    layer.push(wait=True)
+    assert outcomes == [None] * 450
+    assert [numbers(layer, f"c{n}") for n in range(90)] == [[n] * 5 for n in range(90)]
+
+
+def test_queue_that_was_full_of_expired_messages_still_expires(redis_server: RedisServer) -> None:
+    """The queue that is made anew within a call has a time to live like any other."""
+    layer = RedisChannelLayer(hosts=[redis_server.url], expiry=0.05, capacity=1)
+    client = layer.connection(0)
+    with client:
+        layer.send("c", {"n": 0})
+        time.sleep(0.06)  # Until the message has expired; the key may outlive it for a moment.
+        assert layer.send_batch(outgoing(1)) == [None]
+        assert 0 < client.pttl("asgi:c") <= 50
+    layer.close()
 
 
 def test_forgotten_scripts_are_loaded_again(redis_server: RedisServer) -> None:

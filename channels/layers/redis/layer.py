@@ -185,9 +185,14 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
             outcomes: Outcomes = [result] * len(items) if isinstance(result, Exception) else result
             settle(merge(prepared, outcomes))
 
-        self._mine.links.post(self._sender.plan(self._mine.tallies, items), settle_all)
+        mine = self._mine
+        plan = functools.partial(self._sender.plan, mine.tallies)
+        if self._sender.goes_to_one_server(items):
+            mine.links.post_sends(0, plan, items, settle_all)
+            return
+        mine.links.post(plan(items), settle_all)
         if not self._sender.takes_one_step(items):  # The second step would wait for what the thread asks next.
-            self._mine.links.settle()
+            mine.links.settle()
 
     def push(self, wait: bool = False) -> None:
         links = self._mine.links

@@ -8,6 +8,8 @@ from weakref import WeakSet
 
 from channels.exceptions import LayerUnavailable
 from channels.layers.redis.flusher import Flusher
+from channels.layers.redis.items import Item
+from channels.layers.redis.merging import MakePlan, MergedSends, Settle
 from channels.layers.redis.plans import Plan, Replies, Step, advance
 from channels.layers.redis.routes import Routes
 from channels.layers.redis.shards import Shard
@@ -38,7 +40,7 @@ class _Mine(threading.local):
 
     def __init__(self) -> None:
         self.links: dict[tuple[int, int], Link] = {}
-        self.posted: list[Posted] = []
+        self.posted: list[Posted | MergedSends] = []
         self.unwritten: set[int] = set()
 
 
@@ -77,7 +79,7 @@ class Links:
 
     def _exchange(self, step: Step) -> Read:
         """Carry out ``step``; what was posted leaves with it."""
-        posted: list[tuple[Posted, Read]] = []
+        posted: list[tuple[Posted | MergedSends, Read]] = []
         errors: Errors = {}
         try:
             for server, commands in step.items():
@@ -141,8 +143,33 @@ class Links:
                     self._mine.unwritten.add(server)
                 except LayerUnavailable as error:  # The plan is told when the others have answered.
                     errors[server] = error
-            self._mine.posted.append(Posted(plan, step, errors, settle))
-            self._flusher.wake()
+            self._keep_posted(Posted(plan, step, errors, settle))
+
+    def post_sends(self, server: int, plan: MakePlan, items: Sequence[Item], settle: Settle) -> None:
+        """Send ``items`` with the next write of the calling thread, in one call with what was posted just before.
+
+        Args:
+            server: Where to; all that ``plan`` makes goes there in its first step.
+            plan: Makes the plan that sends items.
+            items: The messages.
+            settle: Gets what they came to, or the error, later.
+        """
+        posted = self._mine.posted
+        if posted and isinstance(posted[-1], MergedSends) and posted[-1].add(items, settle):
+            return
+        sends = MergedSends(plan)
+        sends.add(items, settle)
+        try:
+            self.link(server).post([sends])
+        except LayerUnavailable as error:
+            settle(error)
+        else:
+            self._mine.unwritten.add(server)
+            self._keep_posted(sends)
+
+    def _keep_posted(self, posted: Posted | MergedSends) -> None:
+        self._mine.posted.append(posted)
+        self._flusher.wake()
 
     def push(self) -> None:
         """Write what the calling thread posted, without waiting for the answers."""
@@ -157,12 +184,12 @@ class Links:
             self.push()
             self.hand_out(self.read_posted())
 
-    def read_posted(self) -> list[tuple[Posted, Read]]:
+    def read_posted(self) -> list[tuple[Posted | MergedSends, Read]]:
         """Read the answers to all that was posted and written; nothing may be written before they are handed out."""
         posted, self._mine.posted = self._mine.posted, []
         return [(one, self._read_step(one.step, one.errors)) for one in posted]
 
-    def hand_out(self, posted: Sequence[tuple[Posted, Read]]) -> None:
+    def hand_out(self, posted: Sequence[tuple[Posted | MergedSends, Read]]) -> None:
         """Carry on with what was posted, and tell those who did what it came to."""
         for one, read in posted:
             try:

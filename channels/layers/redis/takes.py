@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.redis.links import Links, Posted, Read
+from channels.layers.redis.merging import MergedSends
 from channels.layers.redis.receiving import (
     REFUSED_SECONDS,
     Reader,
@@ -122,7 +123,7 @@ class Takes:
         """Wait on one shard. What was posted leaves in the same write, and is settled when the wait has ended."""
         facts = link.facts()
         command = take_command(facts, keys, limit, wait)
-        posted: list[tuple[Posted, Read]] = []
+        posted: list[tuple[Posted | MergedSends, Read]] = []
         try:
             link.write([command])
             self._links.push()

@@ -9,6 +9,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from channels.layers.redis import scripts
+from channels.layers.redis.merging import MergedSends
 from channels.layers.redis.shards import FOREIGN_ERRORS, HANDSHAKE, Facts, Shard, forgotten, read_handshake
 
 IDLE_SECONDS = 1.0
@@ -26,7 +27,7 @@ class Link:
         self._connection: Any = None
         self._facts: Facts | None = None
         self._last_used = 0.0
-        self._unsent: list[bytes] = []
+        self._unsent: list[bytes | MergedSends] = []
         self._posted_at = 0.0
         self._awaited = 0
         self._writing = threading.Lock()
@@ -55,7 +56,7 @@ class Link:
         self.write(commands)
         return self.read(commands)
 
-    def post(self, commands: Sequence[bytes]) -> None:
+    def post(self, commands: Sequence[bytes | MergedSends]) -> None:
         """Keep ``commands`` for the next write; their answers come before those of later ones."""
         self.facts()
         with self._writing:
@@ -84,10 +85,11 @@ class Link:
             self._send(self._unsent)
         return False
 
-    def _send(self, commands: Sequence[bytes]) -> None:
-        if not commands:
+    def _send(self, posted: Sequence[bytes | MergedSends]) -> None:
+        if not posted:
             return
         try:
+            commands = [command for one in posted for command in ([one] if isinstance(one, bytes) else one.commands)]
             self._connection.send_packed_command((b"".join(commands),), check_health=False)
         except BaseException as error:
             self._fail(error)

@@ -64,15 +64,21 @@ local function check_readers(key, default)
     return default
 end
 
+local renewed = {}
+
 local function push(key, capacity, head, rest)
     local entry = head .. stamp .. rest
     if redis.call('RPUSH', key, entry) > capacity then
         redis.call('RPOP', key)
         drop_expired(key)
+        renewed[key] = nil  -- Nothing may be left of the list that it was set on.
         if redis.call('LLEN', key) >= capacity then return false end
         redis.call('RPUSH', key, entry)
     end
-    redis.call('PEXPIRE', key, lifetime)
+    if not renewed[key] then  -- Once per call is enough.
+        redis.call('PEXPIRE', key, lifetime)
+        renewed[key] = true
+    end
     return true
 end
 
