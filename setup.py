@@ -79,6 +79,8 @@ setup(
         "channels": [
             "py.typed",
             "layers/redis/lua/*.lua",
+            "project_template/*",
+            "project_template/*/*",
             "static/channels/js/*",
             "templates/channels/*.html",
             "typed/templates/**/*",

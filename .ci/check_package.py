@@ -1,10 +1,13 @@
-"""Build the wheel and the sdist, check what is in them, and use the wheel with the source out of reach.
+"""Build the wheel and the sdist, check what is in them, and use each with the source out of reach.
 
-The wheel is installed into a fresh virtual environment with its plain dependencies only, so a
-dependency that is used but not declared shows here. Exits non-zero with one line on what is wrong.
+They are installed into fresh virtual environments with their plain dependencies only, so a dependency that is used
+but not declared shows here, and one that the documentation does not explain. Exits non-zero with one line on what is
+wrong.
 """
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -14,9 +17,18 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SMOKE = Path(__file__).with_name("smoke.py")
+HERE = Path(__file__).resolve().parent
+INSTALLATION = ROOT / "docs" / "installation.rst"
 
-SOURCE_ONLY = ("LICENSE", "README.rst", "CONTRIBUTING.rst", "tox.ini", ".importlinter", "tests/settings.py")
+SOURCE_ONLY = (
+    "LICENSE",
+    "README.rst",
+    "CONTRIBUTING.rst",
+    "tox.ini",
+    ".importlinter",
+    "tests/settings.py",
+    "examples/chat/run.py",
+)
 """Files that the sdist must hold besides the package."""
 
 
@@ -42,8 +54,8 @@ def require(names: set[str], wanted: set[str], archive: Path) -> None:
         sys.exit(f"{archive.name} lacks {', '.join(missing)}: see package_data in setup.py and MANIFEST.in.")
 
 
-def check_contents(dist: Path) -> Path:
-    """Return the wheel in ``dist`` after checking that wheel and sdist are complete."""
+def check_contents(dist: Path) -> tuple[Path, Path]:
+    """Return wheel and sdist in ``dist`` after checking that they are complete."""
     (wheel,) = dist.glob("*.whl")
     (sdist,) = dist.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
@@ -55,7 +67,43 @@ def check_contents(dist: Path) -> Path:
     with tarfile.open(sdist) as tar:
         inside = {name.partition("/")[2] for name in tar.getnames()}
     require(inside, package_files() | set(SOURCE_ONLY), sdist)
-    return wheel
+    return wheel, sdist
+
+
+def explained_requirements() -> set[str]:
+    """Return what the documentation says is installed."""
+    text = INSTALLATION.read_text(encoding="utf-8")
+    table = text.partition("What is installed\n---")[2].partition("Extras\n---")[0]
+    return {name.lower() for name in re.findall(r"``([A-Za-z0-9-]+)``", table)}
+
+
+def check_requirements(python: Path) -> None:
+    """Stop with a message if something is installed that the documentation does not explain."""
+    command = [str(python), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    names = {re.sub(r"[-_.]+", "-", each["name"]).lower() for each in found}
+    strangers = names - explained_requirements() - {"pip", "setuptools", "channels-classic"}
+    if strangers:
+        sys.exit(f"{INSTALLATION.name} does not say why {', '.join(sorted(strangers))} is installed.")
+
+
+def use(archive: Path, work: Path, examples: Path) -> None:
+    """Install ``archive`` into a fresh environment below ``work`` and use it there.
+
+    Args:
+        archive: Wheel or sdist.
+        work: An empty directory.
+        examples: The examples of the sdist, beside which there is no package.
+    """
+    venv.create(work / "venv", with_pip=True)
+    python = work / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", archive)
+    for name in ("smoke.py", "example.py"):
+        (work / name).write_bytes((HERE / name).read_bytes())
+    run(python, "-P" if sys.version_info >= (3, 11) else "-s", "-m", "pip", "check")
+    check_requirements(python)
+    run(python, work / "smoke.py", cwd=work)
+    run(python, work / "example.py", examples, cwd=work)
 
 
 def main() -> None:
@@ -64,14 +112,16 @@ def main() -> None:
         work = Path(name)
         run(sys.executable, "-m", "build", "--outdir", work / "dist", ROOT)
         run(sys.executable, "-m", "twine", "check", "--strict", *(work / "dist").iterdir())
-        wheel = check_contents(work / "dist")
-        venv.create(work / "venv", with_pip=True)
-        python = work / "venv" / "bin" / "python"
-        run(python, "-m", "pip", "install", "--quiet", wheel)
-        (work / "smoke.py").write_bytes(SMOKE.read_bytes())
-        run(python, "-P" if sys.version_info >= (3, 11) else "-s", "-m", "pip", "check")
-        run(python, work / "smoke.py", cwd=work)
-    print("package: wheel and sdist are complete and the wheel works on its own")
+        archives = check_contents(work / "dist")
+        with tarfile.open(archives[1]) as tar:
+            prefix = archives[1].name.removesuffix(".tar.gz")
+            members = [member for member in tar.getmembers() if member.name.startswith(f"{prefix}/examples/")]
+            tar.extractall(work / "source", members, filter="data")
+        for archive in archives:
+            home = work / archive.suffix.strip(".")
+            home.mkdir()
+            use(archive, home, work / "source" / prefix / "examples")
+    print("package: wheel and sdist are complete, and each works on its own")
 
 
 if __name__ == "__main__":

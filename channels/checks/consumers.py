@@ -54,7 +54,19 @@ def _checks_origin(consumer: Any) -> bool:
     members = [consumer]
     if isinstance(consumer, type):
         members = [member for base in consumer.__mro__ for member in vars(base).values()]
-    return any(isinstance(thing, BaseOriginValidator) for member in members for thing in _layers_of(member))
+    return any(
+        isinstance(thing, BaseOriginValidator) or _uses_validator(thing)
+        for member in members
+        for thing in _layers_of(member)
+    )
+
+
+def _uses_validator(function: Any) -> bool:
+    """Return whether a function names a validator, as a ``get_handler`` does that decorates what it returns."""
+    if not isinstance(function, types.FunctionType) or _is_ours(function):
+        return False
+    named = [function.__globals__.get(word) for word in _words(function.__code__)]
+    return any(isinstance(thing, type) and issubclass(thing, BaseOriginValidator) for thing in named)
 
 
 def check_origins(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:

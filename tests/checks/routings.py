@@ -61,6 +61,14 @@ class GuardedClass(WebsocketConsumer):
         super().raw_connect(message, **kwargs)
 
 
+class GuardedHandlers(WebsocketConsumer):
+    """Looks at the origin around all of its methods."""
+
+    def get_handler(self, message, **kwargs):
+        """Decorate it."""
+        return allowed_hosts_only(super().get_handler(message, **kwargs))
+
+
 undecided = [
     route("websocket.connect", accepts, path="/a"),
     route("websocket.connect", has_help, path="/b"),
@@ -72,6 +80,7 @@ guards = [
     route("websocket.connect", guarded, path="/a"),
     route("websocket.connect", guarded_inside, path="/b"),
     route_class(GuardedClass, path="/c"),
+    route_class(GuardedHandlers, path="/handlers"),
     route("websocket.connect", accepts, path="/d"),
     route_class(Accepting, path="/e"),
     route("websocket.receive", accepts),

@@ -1,12 +1,9 @@
 """The tutorial does what it says: a reader types its commands and files and looks at the result in a browser."""
 
-import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,112 +17,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.support.chat import browser
-from tests.support.processes import ROOT, free_port, stop, wait_for
+from tests.support.processes import ROOT, stop, wait_for
+from tests.support.reader import Reader
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 PAGE = ROOT / "docs" / "getting-started.rst"
-STEP = re.compile(
-    r"^\.\. (?:checkpoint: (?P<checkpoint>\w+)|code-block:: (?P<language>\w+)\n(?:    :caption: (?P<caption>.+)\n)?\n"
-    r"(?P<body>(?:    .*\n|\n)+))",
-    re.MULTILINE,
-)
 SECONDS = 60
-
-
-def steps() -> Iterator[tuple[str, str, str]]:
-    """Yield what the page says to do: ("file" or "console" or "look", name of the file or checkpoint, text)."""
-    for found in STEP.finditer(PAGE.read_text(encoding="utf-8")):
-        if found["checkpoint"]:
-            yield "look", found["checkpoint"], ""
-        else:
-            kind = "console" if found["language"] == "console" else "file"
-            yield kind, found["caption"] or "", textwrap.dedent(found["body"]).strip("\n") + "\n"
-
-
-class Reader:
-    """Somebody who types what the page says, in an empty directory.
-
-    Args:
-        directory: The empty directory.
-        wheels: Where the package lies that pip shall install.
-    """
-
-    def __init__(self, directory: Path, wheels: Path) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.log_file = directory.parent / "log.txt"
-        self.log_file.touch()
-        kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE")}
-        python = str(Path(sys.executable).parent)
-        self.environment = {**kept, "PATH": f"{python}:{kept['PATH']}", "PIP_FIND_LINKS": str(wheels)}
-        self.running: list[subprocess.Popen[bytes]] = []
-        self.last_saved = directory
-
-    @property
-    def url(self) -> str:
-        """The address of the site."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def write(self, caption: str, text: str) -> None:
-        """Save a file, or add to the end of one."""
-        name, _, where = caption.partition(", ")
-        path = self.directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        before = path.read_text() + "\n" if where == "at the end" else ""
-        path.write_text(before + text)
-        self.last_saved = path
-
-    def save_again(self) -> None:
-        """Save the last file once more.
-
-        Django's reloader misses what is saved in the second after a start, in which no human saves anything.
-        """
-        self.last_saved.touch()
-
-    def type(self, text: str) -> None:
-        """Run the commands of a block; servers and workers go on running in terminals of their own."""
-        for line in text.splitlines():
-            command = line.removeprefix("$ ")
-            if command == "source venv/bin/activate":
-                self.environment["PATH"] = f"{self.directory / 'venv/bin'}:{self.environment['PATH']}"
-            elif "runserver" in command or "runworker" in command:
-                self.start(command)
-            else:
-                with self.log_file.open("ab") as log:
-                    done = subprocess.run(
-                        command,
-                        shell=True,
-                        cwd=self.directory,
-                        env=self.environment,
-                        stdout=log,
-                        stderr=log,
-                        check=False,
-                    )
-                assert done.returncode == 0, f"{command}\n{self.log()}"
-
-    def start(self, command: str) -> None:
-        """Run a command that does not end; a server takes the place of the one before, on a free port."""
-        if "runserver" in command:
-            self.stop()
-            command += f" {self.port}"
-        program = str(self.directory / "venv/bin/python")
-        arguments = [program, *shlex.split(command)[1:]]
-        with self.log_file.open("ab") as log:
-            process = subprocess.Popen(
-                arguments, cwd=self.directory, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
-        self.running.append(process)
-
-    def log(self) -> str:
-        """Return what the commands printed."""
-        return self.log_file.read_text(errors="replace")
-
-    def stop(self) -> None:
-        """Press Ctrl-C in every terminal."""
-        for process in self.running:
-            stop(process, signal.SIGINT)
-        self.running.clear()
 
 
 class Window:
@@ -258,7 +156,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     subprocess.run(build, check=True, capture_output=True)
     home = tmp_path / "home"
     home.mkdir()
-    reader = Reader(home, wheels)
+    reader = Reader(home, {"PIP_FIND_LINKS": str(wheels)})
     yield reader
     reader.stop()
 
@@ -273,13 +171,4 @@ def open_window(reader: Reader) -> Iterator[Callable[[], Window]]:
 def test_tutorial_leads_where_it_says(reader, open_window):
     """From an empty directory to a chat with users and history in several processes."""
     looks = Looks(reader, open_window(), open_window())
-    seen = []
-    for kind, name, text in steps():
-        if kind == "file":
-            reader.write(name, text)
-        elif kind == "console":
-            reader.type(text)
-        else:
-            looks.look(name)
-            seen.append(name)
-    assert len(seen) == 10
+    assert len(reader.read(PAGE, looks.look)) == 10

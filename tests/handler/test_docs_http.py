@@ -81,17 +81,9 @@ def replies(served):
 def test_page_names_a_file_for_each_example():
     """The page and this test speak of the same examples."""
     assert sorted(SOURCES) == [
-        "news.consumers",
-        "news.publish",
-        "news.routing",
-        "news.views",
         "site.http",
         "status.consumers",
         "status.routing",
-        "ticker.consumers",
-        "ticker.publish",
-        "ticker.routing",
-        "ticker.views",
     ]
 
 
@@ -102,32 +94,6 @@ def test_a_consumer_takes_the_requests_it_is_routed_for(modules, layer, settings
     assert collect(replies(served)).body == b'{"path": "/health/", "healthy": true}'
     ask(served, "/health/", method="POST")
     assert collect(replies(served)).status == 404
-
-
-def test_long_polling_answers_all_who_wait(modules, layer, settings):
-    """Nothing at first, then the whole response, and nothing to those who have left."""
-    served = serve(layer, "news.routing.channel_routing", settings, next=modules["news.views"].next_headline)
-    ask(served, "/next/")
-    assert replies(served) == []
-    modules["news.publish"].publish("It works")
-    assert collect(replies(served)).body == b'{"headline": "It works"}'
-    ask(served, "/next/", channel="http.disconnect")
-    modules["news.publish"].publish("Too late")
-    assert replies(served) == []
-
-
-def test_server_sent_events_follow_the_headers(modules, layer, settings):
-    """Headers at once, events as they come, none after the client left."""
-    served = serve(layer, "ticker.routing.channel_routing", settings, events=modules["ticker.views"].events)
-    ask(served, "/events/")
-    (head,) = replies(served)
-    assert (head["status"], head["more_content"]) == (200, True)
-    assert (b"Content-Type", b"text/event-stream") in [tuple(pair) for pair in head["headers"]]
-    modules["ticker.publish"].publish(price=3)
-    assert replies(served) == [{"content": b'data: {"price": 3}\n\n', "more_content": True}]
-    ask(served, "/events/", channel="http.disconnect")
-    modules["ticker.publish"].publish(price=4)
-    assert replies(served) == []
 
 
 def test_consumer_of_ones_own_changes_what_it_says(modules):

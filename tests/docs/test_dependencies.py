@@ -1,0 +1,79 @@
+"""What an installation pulls is what the page on it explains."""
+
+import re
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.support.processes import ROOT
+
+PAGE = (ROOT / "docs" / "installation.rst").read_text(encoding="utf-8")
+TABLE = PAGE.partition("What is installed\n---")[2].partition("Extras\n---")[0]
+EXTRAS = PAGE.partition("Extras\n---")[2].partition("\nRedis\n---")[0]
+PYTHONS = {"3.10": "3.10.0", "3.11": "3.11.0", "3.12": "3.12.0", "3.13": "3.13.0"}
+PLATFORMS = [
+    {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+    {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+]
+ENVIRONMENTS = [
+    {**platform, "python_version": version, "python_full_version": full, "implementation_name": "cpython"}
+    for platform in PLATFORMS
+    for version, full in PYTHONS.items()
+]
+
+
+def names_in(text: str) -> set[str]:
+    """Return the distributions that a part of the page names."""
+    return {canonicalize_name(name) for name in re.findall(r"``([A-Za-z0-9-]+)``", text)}
+
+
+def required_by(name: str, extras: frozenset[str], environment: dict[str, str]) -> set[tuple[str, frozenset[str]]]:
+    """Return what a distribution requires itself, with the extras it wants of each."""
+    try:
+        texts = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return set()  # Wanted on another platform or Python only.
+    found = set()
+    for requirement in map(Requirement, texts):
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in extras or {""}):
+            found.add((canonicalize_name(requirement.name), frozenset(requirement.extras)))
+    return found
+
+
+def pulled() -> set[str]:
+    """Return what an installation without extras pulls, on any platform and Python."""
+    names = set()
+    for environment in ENVIRONMENTS:
+        waiting, seen = [("channels-classic", frozenset[str]())], set()
+        while waiting:
+            name, extras = waiting.pop()
+            if (name, extras) not in seen:
+                seen.add((name, extras))
+                waiting += required_by(name, extras, environment)
+        names |= {name for name, _ in seen}
+    return names - {"channels-classic"}
+
+
+def test_page_explains_everything_that_is_installed() -> None:
+    """No stranger comes, on any platform and Python. (Later releases of others may bring less.)"""
+    assert pulled() - names_in(TABLE) == set()
+
+
+def test_first_column_is_what_the_package_requires_itself() -> None:
+    """Each has a row of its own."""
+    rows = set(re.findall(r"^``(\S+)``  ", TABLE, re.MULTILINE))
+    required = {name for name, _ in required_by("channels-classic", frozenset(), ENVIRONMENTS[0])}
+    assert {canonicalize_name(row) for row in rows} == required
+
+
+def test_extras_of_the_page_are_those_of_the_package() -> None:
+    """Each with what it installs."""
+    rows = dict(re.findall(r"^``channels-classic\[(\w+)\]`` +(.+)$", EXTRAS, re.MULTILINE))
+    assert set(rows) == set(metadata.metadata("channels-classic").get_all("Provides-Extra") or ())
+    for extra, text in rows.items():
+        if extra not in ("tests", "docs"):
+            without = required_by("channels-classic", frozenset(), ENVIRONMENTS[0])
+            added = required_by("channels-classic", frozenset({extra}), ENVIRONMENTS[0]) - without
+            assert {name for name, _ in added} == names_in(text), extra

@@ -1,0 +1,149 @@
+"""The how-tos do what they say: their files are saved, their commands typed, and what they promise is looked at."""
+
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.support.howto import SECONDS, Site, hear
+from tests.support.processes import ROOT, wait_for
+from tests.support.reader import Reader
+
+pytestmark = pytest.mark.slow
+
+HOWTO = ROOT / "docs" / "howto"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A new project, and a reader who adds to it."""
+    site = Site(tmp_path)
+    yield site
+    site.reader.stop()
+    assert "Traceback" not in site.reader.log(), site.reader.log()
+
+
+def read(site: Site, page: str, look) -> None:
+    """Read a page to its end, looking at each checkpoint with the method of its name."""
+    assert site.reader.read(HOWTO / f"{page}.rst", lambda name: getattr(look, name)())
+
+
+def test_long_polling(site: Site) -> None:
+    """Clients wait, all hear the next headline, and who comes late gets what was missed at once."""
+
+    class Look:
+        def headlines(self) -> None:
+            # The command before published one.
+            assert self.ask(0).json() == {"headlines": [{"pk": 1, "text": "It rains"}]}
+            answers: list[httpx.Response] = []
+            clients = [threading.Thread(target=lambda: answers.append(self.ask(1))) for _ in range(2)]
+            for client in clients:
+                client.start()
+            waiting = "from channels import Group; print(len(Group('news').channels()))"
+            wait_for(lambda: site.shell(waiting) == "2", "two who wait", SECONDS)
+            assert answers == []
+            site.shell("from news.models import Headline; Headline.objects.create(text='It stops')")
+            for client in clients:
+                client.join(SECONDS)
+            assert [answer.json() for answer in answers] == [{"headlines": [{"pk": 2, "text": "It stops"}]}] * 2
+            wait_for(lambda: site.shell(waiting) == "0", "all have left the group", SECONDS)
+            assert "fetch(" in httpx.get(f"{site.url}/news/").text
+
+        def ask(self, after: int) -> httpx.Response:
+            site.wait_until_up("/news/")
+            return httpx.get(f"{site.url}/news/latest/?after={after}", timeout=SECONDS)
+
+    read(site, "long-polling", Look())
+
+
+def test_server_sent_events(site: Site) -> None:
+    """Headers at once, events as they come, what was missed on the next connection."""
+
+    class Look:
+        def opened(self) -> None:
+            site.wait_until_up("/")
+            self.stream = httpx.Client(timeout=SECONDS).stream("GET", f"{site.url}/prices/")
+            response = self.stream.__enter__()
+            assert response.headers["content-type"] == "text/event-stream"
+            self.lines = response.iter_lines()
+            assert next(self.lines) == "retry: 2000"
+            members = "from channels import Group; print(len(Group('ticker').channels()))"
+            wait_for(lambda: site.shell(members) == "1", "the client is in the group", SECONDS)
+
+        def events(self) -> None:
+            assert [next(self.lines) for _ in range(4)] == ["", "id: 1", "data: ACME 1234", ""]
+            site.shell("from ticker.publish import keep_alive; keep_alive()")
+            assert next(self.lines) == ": still here"
+            self.stream.__exit__(None, None, None)
+            site.shell("from ticker.publish import publish; publish('ACME', 1300)")
+            with httpx.stream(
+                "GET", f"{site.url}/prices/", headers={"Last-Event-ID": "1"}, timeout=SECONDS
+            ) as response:
+                lines = response.iter_lines()
+                assert [next(lines) for _ in range(4)][2:] == ["id: 2", "data: ACME 1300"]
+
+    read(site, "server-sent-events", Look())
+
+
+def test_presence(site: Site) -> None:
+    """Who comes and goes is told to who is there; a lost socket is forgotten."""
+
+    class Look:
+        def people(self) -> None:
+            site.wait_until_up()
+            with pytest.raises(InvalidStatus):
+                site.socket("/presence/lobby/")
+            with site.socket("/presence/lobby/", site.log_in("anna")) as anna:
+                hear(anna, {"here": ["anna"]})
+                with site.socket("/presence/lobby/", site.log_in("ben")) as ben:
+                    hear(ben, {"here": ["anna", "ben"]})
+                    hear(anna, {"here": ["anna", "ben"]})
+                hear(anna, {"here": ["anna"]})
+                # A row whose server was killed.
+                site.shell(
+                    "from presence.models import *; from django.contrib.auth.models import User\n"
+                    "Visit.objects.create(socket='x', room='lobby', user=User.objects.get(username='ben'), "
+                    "seen=timezone.now() - GIVEN_UP_AFTER)"
+                )
+                anna.send('{"alive": true}')
+                wait_for(lambda: site.rows("select count(*) from presence_visit") == [(1,)], "it is forgotten", SECONDS)
+            wait_for(lambda: site.rows("select count(*) from presence_visit") == [(0,)], "nobody is there", SECONDS)
+
+    read(site, "presence", Look())
+
+
+def test_project_template(tmp_path: Path, redis_url: str) -> None:
+    """The page on new projects, in an empty directory."""
+    home = tmp_path / "home"
+    home.mkdir()
+    # A name of its own is a layer of its own.
+    replaced = {"redis://localhost:6379/0": redis_url, "mysite": f"mysite{secrets.token_hex(4)}"}
+    reader = Reader(home, {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, replaced)
+    site = Site.__new__(Site)
+    site.reader = reader
+
+    def look(checkpoint: str) -> None:
+        site.wait_until_up()
+        with site.socket("/lobby/") as socket:
+            socket.send('{"text": "hello"}')
+            hear(socket, {"author": "somebody", "text": "hello"})
+        if checkpoint == "lobby":
+            reader.stop()
+
+    try:
+        assert reader.read(ROOT / "docs/project-template.rst", look) == ["lobby", "production"]
+        assert re.search(r"Ran 3 tests in .*\n\nOK", reader.log())
+    finally:
+        reader.stop()
+
+
+def test_every_howto_has_a_test() -> None:
+    """A page that nobody reads to its end is noticed."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    pages = {page.stem for page in HOWTO.glob("*.rst")} - {"index"}
+    assert pages == {page for page in pages if f'"{page}"' in source}
