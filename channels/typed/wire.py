@@ -117,7 +117,7 @@ class Spelling:
             return adapter.validate_json(text)
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=False, include_input=False)
-            details = [{**each, "loc": list(each["loc"])} for each in errors]
+            details = [self._spell_error(each) for each in errors]
             reason = "malformed" if details[0]["type"] == "json_invalid" else "invalid"
             raise InvalidMessage(reason, details) from error
 
@@ -126,4 +126,17 @@ class Spelling:
             content = from_json(text)
         except ValueError as error:
             raise InvalidMessage("malformed", describe("json_invalid", f"Invalid JSON: {error}")) from error
+        if self.action_key != ACTION and isinstance(content, dict):
+            # It would pass for the key that clients did not use.
+            content.pop(ACTION, None)
         return to_json(_move(decamelize(content) if self.is_camel else content, self.action_key, ACTION))
+
+    def _spell_error(self, detail: Any) -> dict[str, Any]:
+        """Return an error of pydantic with the key that clients know in the place of the model's."""
+        loc, text = list(detail["loc"]), detail["msg"]
+        if loc == [ACTION]:
+            loc = [self.action_key]
+        if detail["type"].startswith("union_tag_"):
+            text = text.replace(f" using '{ACTION}'", f" using '{self.action_key}'")
+            text = text.replace(f" discriminator '{ACTION}'", f" discriminator '{self.action_key}'")
+        return {**detail, "loc": loc, "msg": text}
