@@ -1,10 +1,12 @@
 """Who is admitted: by Django REST framework's classes or without it, told by a message or refused in the handshake."""
 
 import warnings
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import Group as Room
 from django.contrib.auth.models import Permission, User
+from django.core.exceptions import PermissionDenied
 from rest_framework import permissions as rest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -29,6 +31,9 @@ NOT_PROVIDED = {
     "status_text": "Forbidden",
     "data": {"detail": "Authentication credentials were not provided."},
 }
+
+
+NO_PERMISSION = "You do not have permission to perform this action."
 
 
 class Pinging(TypedConsumer[PingMessage]):
@@ -158,6 +163,10 @@ def test_failing_authentication_is_a_500(open_socket, caplog):
         (IsStaff | rest.IsAuthenticated, 200),
         (rest.IsAdminUser | IsAuthenticated, 200),
         (~(IsAuthenticated | IsStaff), 403),
+        ((IsAuthenticated | IsStaff) & ~(IsStaff & AllowAny), 200),
+        ((IsStaff & AllowAny) | (IsStaff | AllowAny), 200),
+        (rest.IsAuthenticated & (IsStaff | AllowAny), 200),
+        (rest.IsAdminUser | ~~IsAuthenticated, 200),
         (AllowAny, 200),
     ],
 )
@@ -166,6 +175,38 @@ def test_permissions_combine(open_socket, user, permission, status, authenticato
     """Those of REST framework, those of this package, and both together, with either authenticator."""
     routes = consumer(permission_classes=[permission], authenticator_class=authenticator)
     assert outcome(open_socket(routes=routes, user=user, expect=None))["status_code"] == status
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "detail"),
+    [
+        (BasePermission, "Not on Sundays.", "Not on Sundays."),
+        (rest.BasePermission, "Not on Sundays.", "Not on Sundays."),
+        (BasePermission, "", NO_PERMISSION),
+    ],
+)
+def test_permission_may_say_why(open_socket, user, base, text, detail):
+    """By Django's own exception; without a text there is a general one."""
+
+    class Closed(base):
+        def has_permission(self, request, view):
+            raise PermissionDenied(text)
+
+    authenticator = DjangoAuthenticator if base is BasePermission else None
+    routes = consumer(permission_classes=[Closed], authenticator_class=authenticator)
+    payload = outcome(open_socket(routes=routes, user=user, expect=None))
+    assert (payload["status_code"], payload["data"]) == (403, {"detail": detail})
+
+
+def test_user_who_is_no_model_is_told(open_socket):
+    """Later messages could not find such a user again; the log says what to return instead."""
+
+    class Somebody(BaseAuthentication):
+        def authenticate(self, request):
+            return SimpleNamespace(is_authenticated=True, pk=1), None
+
+    with pytest.raises(TypeError, match="is no model instance, so later messages cannot find it in the database"):
+        open_socket(routes=consumer(authentication_classes=[Somebody]))
 
 
 def test_permission_of_django_admits(open_socket, user):

@@ -1,4 +1,4 @@
-"""Options of typed consumers, as attributes and settings: spelling, completions, when messages leave, what is logged."""
+"""Options of typed consumers as attributes and settings: spelling, completions, when messages leave, what is logged."""
 
 import datetime
 import json
