@@ -166,13 +166,9 @@ class Worker:
         if not is_due and time.monotonic() < self._next_look:
             return
         messages = DelayedMessage.objects.using(database())
-        self._next_due = messages.aggregate(first=Min("due_date"))["first"]
         self._next_look = time.monotonic() + self.database_sleep_duration
-        if self._next_due is None or self._next_due > timezone.now():
-            return
         sent = send_messages(self.channel_layer, messages.is_due(), BATCH)
-        if sent < BATCH:
-            # What is due still is being sent by another server: it is about to go.
-            first = messages.aggregate(first=Min("due_date"))["first"]
-            soon = timezone.now() + timedelta(seconds=NEAR_SECONDS)
-            self._next_due = None if first is None else first if sent else max(first, soon)
+        self._next_due = messages.aggregate(first=Min("due_date"))["first"]
+        if not sent and self._next_due is not None:
+            # What is due is being sent by another server: it is about to go.
+            self._next_due = max(self._next_due, timezone.now() + timedelta(seconds=NEAR_SECONDS))

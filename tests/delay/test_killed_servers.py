@@ -1,0 +1,57 @@
+"""Delay servers in processes, one of them killed with SIGKILL at a random moment: each message comes, and comes once.
+
+``DELAYED_MESSAGES`` says how many messages, 1,000 unless told otherwise. The long form, with its figures printed:
+``DELAYED_MESSAGES=10000 pytest -s tests/delay/test_killed_servers.py``.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from tests.support.delays import Delays, on_postgres, on_sqlite
+from tests.support.suites import serve_postgres
+
+MESSAGES = int(os.environ.get("DELAYED_MESSAGES", "1000"))
+FIRST_SECONDS = 3 + MESSAGES / 2000
+SPAN_SECONDS = 2 + MESSAGES / 250
+
+pytestmark = pytest.mark.slow
+
+postgres = pytest.fixture(scope="module")(serve_postgres)
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def site(request, tmp_path, redis_url):
+    """Delay servers on a database of their own."""
+    is_sqlite = request.param == "sqlite"
+    database = on_sqlite(tmp_path) if is_sqlite else on_postgres(request.getfixturevalue("postgres"))
+    site = Delays(tmp_path, redis_url, *database)
+    site.servers = 1 if is_sqlite else 2
+    yield site
+    site.close()
+
+
+def test_every_message_comes_once_when_a_server_is_killed(site, capsys):
+    """Two servers on PostgreSQL; on SQLite one, and another in its place."""
+    servers = [site.start() for _ in range(site.servers)]
+    began = time.monotonic()
+    moment = random.uniform(0, FIRST_SECONDS + SPAN_SECONDS)
+
+    killed = []
+
+    def kill_in_time():
+        if not killed and time.monotonic() - began >= moment:
+            killed.append(servers.pop())
+            site.kill(killed[0])
+            if not servers:
+                site.start()
+
+    site.ask(MESSAGES, FIRST_SECONDS, SPAN_SECONDS)
+    site.collect(MESSAGES, kill_in_time)
+    with capsys.disabled():
+        print(f"\n{MESSAGES} messages, one of {site.servers} servers killed after {moment:.1f} s: {site.lateness()}")
+    assert killed
+    assert site.times_delivered() == {1: MESSAGES}
+    assert site.layer.channel_statistics("asgi.delay")["messages_pending"] == 0
