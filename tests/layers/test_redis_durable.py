@@ -12,15 +12,16 @@ import pytest
 from channels import counters
 from channels.exceptions import ChannelFull, ConsumeLater
 from channels.layers.base import Delivery, Outgoing
-from channels.layers.redis import RedisChannelLayer, RedisLocalChannelLayer
+from channels.layers.redis import RedisChannelLayer, RedisClusterChannelLayer, RedisLocalChannelLayer
 from channels.layers.redis.durable import AT_LEAST_ONCE
 from channels.message import Message
 from channels.registry import ChannelLayerWrapper
 from channels.routing import route
 from channels.test.conformance import ConformanceTestCase
 from channels.worker import Worker
+from tests.support.cluster import RedisCluster
 from tests.support.processes import wait_for
-from tests.support.redis import RedisServer
+from tests.support.redis import RedisServer, find_newest
 
 DELIVERY = {"orders.*": AT_LEAST_ONCE}
 
@@ -50,6 +51,10 @@ class Plain(RedisChannelLayer):
         """Finish a message from another thread."""
         self.finish_deliveries([content], True)
         self.push(wait=True)
+
+
+class PlainCluster(Plain, RedisClusterChannelLayer):
+    """The same on a cluster."""
 
 
 class DurableContract(ConformanceTestCase):
@@ -85,6 +90,63 @@ class TestTwoShards(DurableContract, unittest.TestCase):
     @pytest.fixture(autouse=True)
     def _server(self, redis_server: RedisServer) -> None:
         self.hosts = [redis_server.url, f"{redis_server.url}?db=1"]
+
+
+@pytest.mark.slow
+class TestHiddenNames(DurableContract, unittest.TestCase):
+    """Where names cannot be read on the server."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_server: RedisServer) -> None:
+        self.hosts = [redis_server.url]
+
+    def make_layer(self, **config: Any) -> RedisChannelLayer:
+        return super().make_layer(symmetric_encryption_keys=["secret"], name_key="another", **config)
+
+
+@pytest.fixture(scope="module")
+def shared_cluster() -> Iterator[RedisCluster]:
+    """Three masters that the tests leave as they are."""
+    cluster = RedisCluster(find_newest())
+    try:
+        yield cluster.start()
+    finally:
+        cluster.close()
+
+
+@pytest.mark.slow
+class TestCluster(DurableContract, unittest.TestCase):
+    """On a cluster."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, shared_cluster: RedisCluster) -> None:
+        shared_cluster.flush()
+        self.cluster = shared_cluster
+
+    def make_layer(self, **config: Any) -> RedisChannelLayer:
+        return PlainCluster(hosts=self.cluster.hosts, delivery={"*": AT_LEAST_ONCE}, **config)
+
+
+@pytest.fixture(
+    params=[
+        "plain",
+        pytest.param("hidden names", marks=pytest.mark.slow),
+        pytest.param("cluster", marks=pytest.mark.slow),
+    ]
+)
+def any_layer(request: pytest.FixtureRequest) -> Iterator[RedisChannelLayer]:
+    """A layer that gives a message up after its first delivery."""
+    config: dict[str, Any] = {"delivery": DELIVERY, "max_deliveries": 1, "redelivery_after": 0.1}
+    if request.param == "cluster":
+        cluster = request.getfixturevalue("shared_cluster")
+        cluster.flush()
+        layer: RedisChannelLayer = RedisClusterChannelLayer(hosts=cluster.hosts, **config)
+    else:
+        if request.param == "hidden names":
+            config.update(symmetric_encryption_keys=["secret"], name_key="another")
+        layer = RedisChannelLayer(hosts=[request.getfixturevalue("redis_url")], **config)
+    yield layer
+    layer.close()
 
 
 @pytest.fixture
@@ -440,3 +502,34 @@ def test_worker_gets_again_what_could_not_send(make_layer: Make, monkeypatch: py
     with Site(layer, consumer):
         wait_for(lambda: len(seen) == 2 and not layer.channel_statistics("orders.new")["messages_pending"], "finished")
     assert layer.receive(["next"]) == ("next", {"n": 2})
+
+
+# Everywhere
+
+
+def test_dead_letters_are_listed_and_replayed(any_layer: RedisChannelLayer) -> None:
+    """On each form of Redis, and where names are hidden, too."""
+    for channel in ("orders.a", "orders.b"):
+        any_layer.send(channel, {"of": channel})
+        (delivery,) = any_layer.receive_batch([channel])
+        any_layer.finish_deliveries([delivery.content], False)
+    assert any_layer.receive_batch(["orders.a", "orders.b"], 1, 0.5) == []
+    assert any_layer.dead_letter_channels() == {"orders.a": 1, "orders.b": 1}
+    assert any_layer.replay_dead_letters("orders.a") == 1
+    assert any_layer.receive_batch(["orders.a"], 1, 5)[0].content == {"of": "orders.a", "__deliveries__": 1}
+    assert any_layer.delete_dead_letters("orders.b") == 1
+    assert any_layer.dead_letter_channels() == {}
+
+
+def test_group_reaches_channels_delivered_at_least_once(any_layer: RedisChannelLayer) -> None:
+    """Members keep the message until it is finished, beside others who get it once."""
+    for channel in ("orders.a", "other", "test.p!one"):
+        any_layer.group_add("group", channel)
+    any_layer.send_group("group", {"n": 1})
+    assert any_layer.receive(["test.p!"]) == ("test.p!one", {"n": 1})
+    assert any_layer.receive(["other"]) == ("other", {"n": 1})
+    (delivery,) = any_layer.receive_batch(["orders.a"], 1, 5)
+    assert any_layer.channel_statistics("orders.a")["messages_pending"] == 1
+    any_layer.finish_deliveries([delivery.content], True)
+    any_layer.push(wait=True)
+    assert any_layer.channel_statistics("orders.a")["messages_pending"] == 0

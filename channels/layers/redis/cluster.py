@@ -43,7 +43,7 @@ class RedisClusterChannelLayer(RedisChannelLayer):
     """Carries messages over a Redis Cluster; survives moves of slots and failovers without a restart.
 
     Each channel and each group is in the slot of its name. While a master is lost, what concerns its slots raises
-    ``LayerUnavailable``; messages that no replica had are lost with it. ``delivery`` is not available.
+    ``LayerUnavailable``; messages that no replica had are lost with it.
 
     Args:
         hosts: Nodes to ask first, as URLs or pairs of host and port; None is ``localhost:6379``. User, password,
@@ -55,8 +55,6 @@ class RedisClusterChannelLayer(RedisChannelLayer):
         ValueError: One of them makes no sense; the text says which.
     """
 
-    extensions = tuple(name for name in RedisChannelLayer.extensions if name != "upkeep")  # Its keys have no tags.
-
     def __init__(
         self,
         expiry: float = DEFAULT_EXPIRY,
@@ -64,10 +62,7 @@ class RedisClusterChannelLayer(RedisChannelLayer):
         prefix: str = "asgi:",
         **kwargs: Any,
     ) -> None:
-        if kwargs.get("delivery"):
-            raise ValueError("RedisClusterChannelLayer does not deliver at least once; leave delivery out.")
         super().__init__(expiry, hosts, prefix, **kwargs)
-        del self.upkeep
 
     def _make_places(
         self,
@@ -82,7 +77,7 @@ class RedisClusterChannelLayer(RedisChannelLayer):
         shards: list[Shard] = []
         routes = self._map = ClusterRoutes(lambda address: ClusterNode(_at(urls[0], address), options), shards, seeds)
         keys = Keys(self.prefix, self.stats_prefix, veil, is_tagged=True)
-        return shards, SlotRing(keys), keys, routes
+        return shards, SlotRing(keys, durable), keys, routes
 
     def _holders(self) -> list[Shard]:
         self._mine.links.carry_out(self._map.find_out())

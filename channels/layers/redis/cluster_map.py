@@ -7,6 +7,7 @@ carried out, so nothing is sent twice. Nothing here talks to a server.
 
 import itertools
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -57,8 +58,8 @@ class SlotRing(Ring):
 
     group_is_one_place = True
 
-    def __init__(self, keys: Keys) -> None:
-        super().__init__(SLOTS)
+    def __init__(self, keys: Keys, durable: Sequence[re.Pattern[str]] = ()) -> None:
+        super().__init__(SLOTS, durable)
         self._keys = keys
 
     def shard_of(self, name: str) -> int:

@@ -27,9 +27,9 @@ class Copier:
         self._choose_shard = choose_shard
 
     def _copy_kind(self, queue: str) -> str:
-        if self._ring.group_is_one_place:
-            return "n"
-        return "s" if self._ring.is_durable(queue) else "m"
+        if self._ring.is_durable(queue):
+            return "s"
+        return "n" if self._ring.group_is_one_place else "m"
 
     def copies(self, position: int, item: Item, members: Iterable[str]) -> Todo:
         """Return the copies of ``item``, which is for a group, that its ``members`` are to get."""

@@ -18,6 +18,7 @@ from channels import counters, names
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.inhand import InHand, Receipt
+from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan
 from channels.layers.redis.ring import Ring
 from channels.layers.twins import DELIVERIES
@@ -69,7 +70,7 @@ class Durable:
     """Plans what concerns channels that are delivered at least once.
 
     Args:
-        prefix: What every key begins with.
+        keys: How channels are named.
         ring: Where channels are, and which are durable.
         coder: Decodes messages.
         redelivery_after: Seconds after which a message that nobody renewed is handed out again.
@@ -77,11 +78,11 @@ class Durable:
     """
 
     def __init__(
-        self, prefix: str, ring: Ring, coder: codec.Codec, redelivery_after: float, max_deliveries: int
+        self, keys: Keys, ring: Ring, coder: codec.Codec, redelivery_after: float, max_deliveries: int
     ) -> None:
         if redelivery_after <= 0 or max_deliveries < 1:
             raise ValueError("redelivery_after must be more than 0 seconds, and max_deliveries at least 1.")
-        self._prefix = prefix
+        self._keys = keys
         self._ring = ring
         self._codec = coder
         self._idle_ms = max(1, round(redelivery_after * 1000))
@@ -131,8 +132,9 @@ class Durable:
         """Return up to ``limit`` messages of ``queue``; with ``look`` those of the dead before new ones."""
         shard = self._ring.shard_of(queue)
         arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS)
-        keys = (self._stream(queue), self.dead_key(queue), self._prefix + queue, self._returned(queue))
-        replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, keys, arguments)]}
+        keys = self._keys
+        places = (keys.stream(queue), keys.dead(queue), keys.queue(queue), keys.returned(queue))
+        replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, places, arguments)]}
         buried, *messages = replies[shard][0]
         if len(messages) == limit:
             self._busy.add(queue)
@@ -169,7 +171,7 @@ class Durable:
         """Remove messages whose consumers have done their work."""
         step: dict[int, list[bytes]] = {}
         for (shard, queue), numbers in _by_queue(receipts).items():
-            stream = self._stream(queue)
+            stream = self._keys.stream(queue)
             commands = scripts.command(b"XACK", stream, GROUP, *numbers), scripts.command(b"XDEL", stream, *numbers)
             step.setdefault(shard, []).extend(commands)
         if step:
@@ -179,7 +181,7 @@ class Durable:
         """Say that these are in hand still."""
         step: dict[int, list[bytes]] = {}
         for (shard, queue), numbers in _by_queue(receipts).items():
-            words: list[Any] = [b"XCLAIM", self._stream(queue), GROUP, b"workers", 0, *numbers, b"JUSTID"]
+            words: list[Any] = [b"XCLAIM", self._keys.stream(queue), GROUP, b"workers", 0, *numbers, b"JUSTID"]
             step.setdefault(shard, []).append(scripts.command(*words))
         if step:
             yield step
@@ -187,7 +189,7 @@ class Durable:
     def pending(self, queue: str) -> Plan[int]:
         """Return how many messages of ``queue`` are kept: waiting or in hand."""
         shard = self._ring.shard_of(queue)
-        replies = yield {shard: [scripts.command(b"XLEN", self._stream(queue))]}
+        replies = yield {shard: [scripts.command(b"XLEN", self._keys.stream(queue))]}
         return int(replies[shard][0])
 
     def hand_back(self, receipts: Sequence[Receipt]) -> Plan[None]:
@@ -195,8 +197,8 @@ class Durable:
         step: dict[int, list[bytes]] = {}
         for (shard, queue), numbers in _by_queue(receipts).items():
             # The ticket last: who is woken by it finds the messages.
-            keys = ((self._returned(queue), numbers[::-1]), (self._prefix + queue, [codec.TICKET_ENTRY]))
-            for key, entries in keys:
+            pushes = ((self._keys.returned(queue), numbers[::-1]), (self._keys.queue(queue), [codec.TICKET_ENTRY]))
+            for key, entries in pushes:
                 commands = scripts.command(b"LPUSH", key, *entries), scripts.command(b"PEXPIRE", key, DEAD_MS)
                 step.setdefault(shard, []).extend(commands)
         if step:
@@ -204,7 +206,7 @@ class Durable:
 
     def dead_letters(self, queue: str, limit: int, ids: Sequence[str] | None) -> Plan[list[DeadLetter]]:
         """Return the oldest dead letters of ``queue``, or those with these ids."""
-        shard, dead = self._ring.shard_of(queue), self.dead_key(queue)
+        shard, dead = self._ring.shard_of(queue), self._keys.dead(queue)
         commands = [scripts.command(b"XRANGE", dead, b"-", b"+", b"COUNT", limit)]
         if ids is not None:
             commands = [scripts.command(b"XRANGE", dead, number, number) for number in ids]
@@ -220,9 +222,25 @@ class Durable:
                 logger.error("Passed over %s, which is no dead letter of %s: %s.", number.decode(), queue, error)
         return letters
 
+    @property
+    def dead_prefix(self) -> str:
+        """What the keys of dead letters begin with."""
+        return f"{self._keys.prefix}:dead:"
+
+    def count_dead_letters(self, queues: Sequence[str]) -> Plan[dict[str, int]]:
+        """Return how many dead letters each of ``queues`` has."""
+        asked: dict[int, list[str]] = {}
+        for queue in queues:
+            asked.setdefault(self._ring.shard_of(queue), []).append(queue)
+        if not asked:
+            return {}
+        step = {n: [scripts.command(b"XLEN", self._keys.dead(queue)) for queue in part] for n, part in asked.items()}
+        replies = yield step
+        return {queue: int(count) for n, part in asked.items() for queue, count in zip(part, replies[n], strict=True)}
+
     def delete_dead_letters(self, queue: str, ids: Sequence[str] | None) -> Plan[int]:
         """Remove dead letters, all of them if ``ids`` is None; return how many."""
-        shard, dead = self._ring.shard_of(queue), self.dead_key(queue)
+        shard, dead = self._ring.shard_of(queue), self._keys.dead(queue)
         if ids is None:
             replies = yield {shard: [scripts.command(b"XTRIM", dead, b"MAXLEN", 0)]}
         elif ids:
@@ -234,16 +252,6 @@ class Durable:
     def keeps(self, channel: str) -> bool:
         """Return whether messages of ``channel`` are delivered at least once."""
         return self._ring.is_durable(channel)
-
-    def dead_key(self, queue: str) -> str:
-        """Return the key of the dead letters of ``queue``."""
-        return f"{self._prefix}:dead:{queue}"
-
-    def _stream(self, queue: str) -> str:
-        return f"{self._prefix}:stream:{queue}"
-
-    def _returned(self, queue: str) -> str:
-        return f"{self._prefix}:returned:{queue}"
 
 
 def _by_queue(receipts: Sequence[Receipt]) -> dict[tuple[int, str], list[bytes]]:

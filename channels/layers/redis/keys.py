@@ -79,6 +79,15 @@ class Keys:
         """Return the key of the members of ``group``."""
         return f"{self.prefix}:group:{self._form % self.hidden(group)}"
 
+    @property
+    def group_prefix(self) -> str:
+        """What the keys of the members of groups begin with."""
+        return f"{self.prefix}:group:"
+
+    def epoch(self, tag: str) -> str:
+        """Return the key of what says since when a server has its keys; ``tag`` is of those there."""
+        return f"{self.prefix}:epoch{tag}"
+
     def normal(self, group: str) -> str:
         """Return the key of its normal channels, where those stay on the machine."""
         return f"{self.prefix}:normal:{self._form % self.hidden(group)}"
@@ -86,6 +95,14 @@ class Keys:
     def stream(self, queue: str) -> str:
         """Return the key of messages of ``queue`` that are delivered at least once."""
         return f"{self.prefix}:stream:{self._form % self.hidden(queue)}"
+
+    def dead(self, queue: str) -> str:
+        """Return the key of the dead letters of ``queue``."""
+        return f"{self.prefix}:dead:{self._form % self.hidden(queue)}"
+
+    def returned(self, queue: str) -> str:
+        """Return the key of what was handed back of such messages unbegun."""
+        return f"{self.prefix}:returned:{self._form % self.hidden(queue)}"
 
     @property
     def processes(self) -> str:

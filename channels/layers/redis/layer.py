@@ -103,20 +103,20 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
             raise AssertionError("Prefix must be unicode")
         self.prefix = prefix
         self.stats_prefix = stats_prefix
-        if name_key is not None and (not symmetric_encryption_keys or delivery):
-            raise ValueError("name_key needs symmetric_encryption_keys, and goes without delivery.")
+        if name_key is not None and not symmetric_encryption_keys:
+            raise ValueError("name_key needs symmetric_encryption_keys.")
         self.shards, ring, keys, routes = self._make_places(
             hosts, connection_kwargs, compile_delivery(delivery), Veil(name_key) if name_key is not None else None
         )
         codec = EncryptedCodec(symmetric_encryption_keys, expiry) if symmetric_encryption_keys else Codec()
         signs = SignsOfLife(keys, ring, self.get_capacity, expiry)
         self._groups = Groups(keys, ring, group_expiry, signs)
-        self._durable = Durable(prefix, ring, codec, redelivery_after, max_deliveries)
+        self._durable = Durable(keys, ring, codec, redelivery_after, max_deliveries)
         self._sender = Sender(self, keys, ring, self.shards, codec, self._groups)
         self._parts = Parts(self.shards, routes, keys, ring, codec, signs, self._durable, expiry)
         self._process = Process(self._parts, None)
         self.inspection: Inspection = RedisInspection(self, self._run, keys, ring, codec, self._holders)
-        self.upkeep = RedisUpkeep(self.shards, prefix, group_expiry, keys.hidden)
+        self.upkeep = RedisUpkeep(self._run, self._holders, keys, ring, group_expiry)
         self.turns = RedisTurns(self._run, self._post, keys, ring, codec, group_expiry)
         self.once: Once = RedisOnce(self, self._run, lambda: self._mine, self._sender, keys, ring)
 

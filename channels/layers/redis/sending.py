@@ -231,12 +231,18 @@ class Sender:
 
     def _call(self, part: Todo) -> bytes:
         keys = [self._keys.queue(item.queue) if item.queue else self._keys.group(item.name) for _, item in part]
+        if self._ring.has_durable:
+            keys += self._streams(item for _, item in part)
         return scripts.call(scripts.SEND, keys, self._arguments(item for _, item in part))
 
     def call_once(self, item: Item, mark: str, mark_ms: int) -> bytes:
         """Return the command that sends ``item``, to a channel, unless the key ``mark`` is there, and then sets it."""
-        keys = (self._keys.queue(item.queue), mark)
+        keys = (self._keys.queue(item.queue), *self._streams([item]), mark)
         return scripts.call(scripts.SEND_ONCE, keys, (*self._arguments([item]), mark_ms))
+
+    def _streams(self, items: Iterable[Item]) -> list[str]:
+        """Return the keys that ``items`` need beside those of their queues."""
+        return [self._keys.stream(queue) for queue in {item.queue for item in items if item.kind == "s"}]
 
     def _arguments(self, items: Iterable[Item]) -> list[scripts.Argument]:
         arguments: list[scripts.Argument] = list(self._common)

@@ -6,15 +6,16 @@ A part of the layer, for its length. What is kept where is decided in ``durable`
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from channels import counters, names
 from channels.layers.base import Delivery
 from channels.layers.redis.durable import DeadLetter, Durable
 from channels.layers.redis.plans import Plan
-from channels.layers.redis.process import Process
+from channels.layers.redis.process import Parts, Process
 from channels.layers.redis.sending import Sender
-from channels.layers.redis.shards import FOREIGN_ERRORS, Shard
+from channels.layers.redis.shards import Shard
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.layers")
@@ -29,12 +30,14 @@ class UnfinishedMethods:
 
     _durable: Durable
     _sender: Sender
+    _parts: Parts
     shards: Sequence[Shard]
 
     if TYPE_CHECKING:
 
         @property
         def _mine(self) -> Process: ...
+        def _holders(self) -> Sequence[Shard]: ...
         def _run(self, plan: Plan[T]) -> T: ...
         def _post(self, plan: Plan[T], settle: Callable[[T | Exception], None]) -> None: ...
         def send(self, channel: str, message: Content) -> None: ...
@@ -70,17 +73,19 @@ class UnfinishedMethods:
 
     def dead_letter_channels(self) -> dict[str, int]:
         """Return how many dead letters each channel has that has any. Looks through all keys of the servers."""
-        start = self._durable.dead_key("")
         found: dict[str, int] = {}
-        for shard in self.shards:
-            client = shard.client()
-            try:
-                for key in client.scan_iter(re.sub(r"([\\*?\[\]])", r"\\\1", start) + "*", count=1000):
-                    if count := int(client.xlen(key)):
-                        found[key.decode()[len(start) :]] = count
-            except FOREIGN_ERRORS as error:
-                raise shard.unavailable(error) from error
+        for shard in self._holders():
+            channels = [channel for key in shard.keys_from(self._durable.dead_prefix) if (channel := self._dead(key))]
+            counts = self._run(self._durable.count_dead_letters(channels))
+            found.update((channel, count) for channel, count in counts.items() if count)
         return dict(sorted(found.items()))
+
+    def _dead(self, key: bytes) -> str | None:
+        """Return the channel whose dead letters are at ``key``, if it is one of this layer."""
+        with suppress(ValueError, TypeError):
+            name = self._parts.keys.shown(key.decode()[len(self._durable.dead_prefix) :].strip("{}"))
+            return names.require_channel_name(name)
+        return None
 
     def dead_letters(
         self, channel: str, limit: int = _LETTERS_AT_A_TIME, ids: Iterable[str] | None = None

@@ -1,17 +1,20 @@
 """Upkeep of a Redis layer.
 
-Key beside those of ``lua``: ``<prefix>:epoch``, a string on every server, which goes with everything else.
+Key beside those of ``lua``: ``<prefix>:epoch``, a string on every server, which goes with everything else; in a cluster
+one for each of a number of tags, which are spread over the nodes.
 """
 
 import itertools
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from channels.exceptions import LayerUnavailable
+from channels.layers.redis import scripts
+from channels.layers.redis.keys import Keys
+from channels.layers.redis.plans import Plan, Step, run_tolerantly
+from channels.layers.redis.ring import Ring
 from channels.layers.redis.shards import FOREIGN_ERRORS, Shard
-
-if TYPE_CHECKING:
-    import redis
 
 SHORTEST_LIFE = 3600.0
 """Seconds that an epoch stands at least when nobody looks at it."""
@@ -20,52 +23,82 @@ GROUPS_PER_STEP = 200
 """Groups looked at in one round trip."""
 
 
-def _as_it_is(name: str) -> str:
-    return name
-
-
 class RedisUpkeep:
-    """See ``channels.layers.upkeep.Upkeep``. Talks to the servers through redis-py: nothing here is often needed.
+    """See ``channels.layers.upkeep.Upkeep``. A server that is lost is passed over, unless all are.
 
     Args:
-        shards: The servers.
-        prefix: What every key begins with.
+        run: Carries out a plan.
+        holders: Returns the servers that keys may be on.
+        keys: How things are named.
+        ring: Where they are.
         group_expiry: Seconds that memberships live.
-        hide: Returns what stands for a channel in a group.
     """
 
     def __init__(
         self,
-        shards: Sequence[Shard],
-        prefix: str,
+        run: Callable[[Plan[Any]], Any],
+        holders: Callable[[], Sequence[Shard]],
+        keys: Keys,
+        ring: Ring,
         group_expiry: float,
-        hide: Callable[[str], str] = _as_it_is,
     ) -> None:
-        self._shards = shards
-        self._prefix = prefix
+        self._run = run
+        self._holders = holders
+        self._keys = keys
+        self._ring = ring
         self._life_ms = round(group_expiry * 1000)
         self._epoch_ms = round(max(group_expiry, SHORTEST_LIFE) * 1000)
-        self._hide = hide
+        self._last: dict[str, str] = {}
 
     def epoch(self) -> str:
-        """Return what changes when any of the servers has lost its keys."""
-        return ",".join(self._each(self._epoch_of))
+        """Return what changes when a server has lost its keys; one out of reach is taken to have them still."""
+        epoch: str = self._run(self._epoch())
+        return epoch
 
-    def _epoch_of(self, client: "redis.Redis") -> str:
-        key = f"{self._prefix}:epoch"
-        pipeline = client.pipeline(transaction=False)
-        pipeline.set(key, secrets.token_hex(8), nx=True, px=self._epoch_ms)
-        pipeline.getex(key, px=self._epoch_ms)
-        return str(pipeline.execute()[1])
+    def _epoch(self) -> Plan[str]:
+        places = [(shard, self._keys.epoch(tag)) for shard, tag in self._ring.turn_places()]
+        step: Step = {}
+        for shard, key in places:
+            fresh = secrets.token_hex(4)
+            step.setdefault(shard, []).extend(
+                (
+                    scripts.command(b"SET", key, fresh, b"NX", b"PX", self._epoch_ms),
+                    scripts.command(b"GETEX", key, b"PX", self._epoch_ms),
+                )
+            )
+        replies, errors = yield from run_tolerantly(step)
+        if not replies:
+            raise next(iter(errors.values()))
+        found = {shard: iter(answers[1::2]) for shard, answers in replies.items()}
+        for shard, key in places:
+            if shard in found:
+                self._last[key] = (next(found[shard]) or b"").decode()
+        return ",".join(self._last.get(key, "") for _, key in places)
 
     def renew(self, channels: Collection[str]) -> None:
         """Renew the memberships of ``channels``."""
-        if channels:
-            members = {self._hide(channel).encode() for channel in channels}
-            self._each(lambda client: self._renew(client, members))
+        if not channels:
+            return
+        members = {self._keys.hidden(channel).encode() for channel in channels}
+        problem: LayerUnavailable | None = None
+        is_done = False
+        for shard in self._holders():
+            try:
+                shard.begin_attempt()
+                self._renew(shard, members)
+                shard.health.recovered()
+                is_done = True
+            except FOREIGN_ERRORS as error:
+                problem = shard.unavailable(error)
+                problem.__cause__ = error
+            except LayerUnavailable as error:
+                problem = error
+        if problem is not None and not is_done:
+            raise problem
 
-    def _renew(self, client: "redis.Redis", channels: Collection[bytes]) -> None:
-        groups = client.scan_iter(match=_literally(f"{self._prefix}:group:") + "*", count=1000)
+    def _renew(self, shard: Shard, channels: Collection[bytes]) -> None:
+        client = shard.client()
+        groups = client.scan_iter(match=_literally(self._keys.group_prefix) + "*", count=1000)
         while part := list(itertools.islice(groups, GROUPS_PER_STEP)):
             seconds, microseconds = client.time()
             now = seconds * 1000 + microseconds // 1000
@@ -73,20 +106,13 @@ class RedisUpkeep:
             for group in part:
                 questions.zrangebyscore(group, now - self._life_ms + 1, now - self._life_ms // 4)
             renewals = client.pipeline(transaction=False)
-            for group, members in zip(part, questions.execute(), strict=True):
-                if own := [member for member in members if member in channels]:
+            # In a cluster a group may be about to move, which is no error; it is renewed the next time.
+            shard.check(answers := questions.execute(raise_on_error=False))
+            for group, members in zip(part, answers, strict=True):
+                if isinstance(members, list) and (own := [member for member in members if member in channels]):
                     renewals.zadd(group, dict.fromkeys(own, now), xx=True)
                     renewals.pexpire(group, self._life_ms)
-            renewals.execute()
-
-    def _each(self, ask: "Callable[[redis.Redis], Any]") -> list[Any]:
-        answers = []
-        for shard in self._shards:
-            try:
-                answers.append(ask(shard.client()))
-            except FOREIGN_ERRORS as error:
-                raise shard.unavailable(error) from error
-        return answers
+            shard.check(renewals.execute(raise_on_error=False))
 
 
 def _literally(text: str) -> str:

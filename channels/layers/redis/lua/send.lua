@@ -1,6 +1,7 @@
 -- Appends messages to queues, and to the queue of every member of a group.
 --
--- KEYS[i]  item i: list of a queue, or sorted set of a group (member = channel, score = ms of its last add)
+-- KEYS[i]  item i: list of a queue, or sorted set of a group (member = channel, score = ms of its last add); after
+--          those of all items the streams of the queues of kind s, so that in a cluster none is elsewhere
 -- ARGV     1 prefix of all keys             2 ms a message lives               3 ms a membership lives
 --          4 capacity of normal channels    5 most receivers in one entry      6 1 if members that are not
 --          (3 to 6 rule the members of groups)                                   process-specific are returned
@@ -170,8 +171,8 @@ local function push_to_members(group, head, content)
 end
 
 local refused, answers = {}, {}
-for item, key in ipairs(KEYS) do
-    local at = 4 + item * 3
+for item = 1, (#ARGV - 6) / 3 do
+    local key, at = KEYS[item], 4 + item * 3
     local kind, capacity = string.sub(ARGV[at], 1, 1), tonumber(string.sub(ARGV[at], 2))
     local head, rest = ARGV[at + 1], ARGV[at + 2]
     local answer = 1
