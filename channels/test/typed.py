@@ -14,7 +14,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from channels.test.base import ChannelTestCase
-from channels.test.session import SocketClosed, WebsocketSession
+from channels.test.session import SocketClosed, SocketRefused, WebsocketSession
 from channels.typed import ACTION_COMPLETE, GROUP_ACTION_COMPLETE, BaseChannelEvent, BaseMessage, TypedConsumer
 from channels.typed.messages import AuthenticationMessage
 from channels.typed.wire import Spelling, decamelize
@@ -143,10 +143,19 @@ class LiveTypedSocket(TypedMessages):
         self._connecting = {"uri": url, "additional_headers": sent, **options}
 
     def __enter__(self) -> "LiveTypedSocket":
+        """Connect.
+
+        Raises:
+            SocketRefused: The handshake was refused.
+        """
+        from websockets.exceptions import InvalidStatus
         from websockets.sync.client import connect
 
-        self._connection = connect(**self._connecting)
-        self._socket = self._connection.__enter__()
+        try:
+            self._connection = connect(**self._connecting)
+            self._socket = self._connection.__enter__()
+        except InvalidStatus as error:
+            raise SocketRefused(error.response.status_code, bytes(error.response.body or b"")) from error
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
