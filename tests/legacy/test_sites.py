@@ -6,8 +6,9 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from channels.legacy.scan import scan
-from tests.support.processes import Processes, free_port
+from tests.support.processes import Processes, free_port, wait_for
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 30
@@ -123,6 +124,12 @@ class Site:
             additional_headers={"Cookie": cookie} if cookie else {},
         )
         return self.sockets.enter_context(client)
+
+    def waiting(self) -> int:
+        """Return how many delayed messages wait."""
+        with closing(sqlite3.connect(self.home / "db.sqlite3", timeout=SECONDS)) as database:
+            (count,) = database.execute('SELECT count(*) FROM "channels.delay_delayedmessage"').fetchone()
+        return int(count)
 
     def stop(self) -> None:
         """Stop everything; nothing may have failed in it."""
@@ -238,3 +245,41 @@ def test_site_of_1_1_runs(start_site):
     assert sorted([hear(clerk), hear(clerk)], key=str) == sorted([item("update", count=5), low("delete", 2)], key=str)
     clerk.send(json.dumps({"stream": "notes", "payload": {"note": "counted"}}))
     assert hear(clerk) == {"stream": "notes", "payload": {"note": "counted"}}
+
+
+def test_reminders_of_1_1_come(start_site):
+    """A delay server on a database that 1.x migrated; reminders that are asked for again until there is no need."""
+    site = start_site("site11", "inventory")
+    site.manage("migrate", "--verbosity", "0")
+    # What 1.x left: its table without marks, and its own entry among the migrations.
+    with closing(sqlite3.connect(site.home / "db.sqlite3")) as database, database:
+        database.execute('DROP TABLE "channels.delay_delayedmessage"')
+        database.execute(
+            'CREATE TABLE "channels.delay_delayedmessage" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, '
+            '"due_date" datetime NOT NULL, "channel_name" varchar(512) NOT NULL, "content" text NOT NULL)'
+        )
+        database.execute("UPDATE django_migrations SET app = 'channels.delay' WHERE app = 'channels_delay'")
+        database.execute("DELETE FROM django_migrations WHERE app = 'channels.delay' AND name <> '0001_initial'")
+        old = ("2017-03-01 12:00:00", "stock.remind", '{"pk": 1}')
+        database.execute(
+            'INSERT INTO "channels.delay_delayedmessage" (due_date, channel_name, content) VALUES (?, ?, ?)', old
+        )
+    make = "from stock.models import Item; Item.objects.create(pk={0}, shelf='a1', name='{1}', count=2)"
+    site.serve()
+    for pk, name in ((1, "nails"), (2, "screws")):
+        site.manage("shell", "-c", make.format(pk, name))
+    clerk = site.open("/stock/b2/")
+    assert hear(clerk) == {"stream": "notes", "payload": {"shelf": "b2"}}
+    site.processes.start(["manage.py", "rundelay"])
+
+    def reminder(name: str, left: int) -> dict[str, object]:
+        return {"stream": "notes", "payload": {"order": name, "left": left}}
+
+    assert hear(clerk) == reminder("nails", 2)
+    assert hear(clerk) == reminder("nails", 2)
+    site.post("/sell/2/", count="1")
+    heard: list[object] = []
+    while reminder("screws", 1) not in heard:
+        heard.append(hear(clerk))
+    site.manage("shell", "-c", "from stock.models import Item; Item.objects.all().delete()")
+    wait_for(lambda: site.waiting() == 0, "no reminder is left", SECONDS)

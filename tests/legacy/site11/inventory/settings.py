@@ -8,6 +8,7 @@ ALLOWED_HOSTS = ["*"]
 
 INSTALLED_APPS = [
     "channels",
+    "channels.delay",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

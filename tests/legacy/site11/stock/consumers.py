@@ -1,0 +1,27 @@
+import json
+
+from channels import Channel, Group
+from channels.delay.models import DelayedMessage
+
+from .models import Item
+
+REMIND_AFTER = 1000  # ms
+
+
+def remind_later(item):
+    if DelayedMessage.objects.filter(channel_name="stock.remind", content__contains='"pk": %d}' % item.pk).exists():
+        return
+    Channel("asgi.delay").send({
+        "channel": "stock.remind",
+        "content": {"pk": item.pk},
+        "delay": REMIND_AFTER,
+    }, immediately=True)
+
+
+def remind(message):
+    item = Item.objects.filter(pk=message.content["pk"]).first()
+    if item is None or not item.is_low:
+        return
+    frame = {"stream": "notes", "payload": {"order": item.name, "left": item.count}}
+    Group("low-stock").send({"text": json.dumps(frame)})
+    remind_later(item)
