@@ -72,6 +72,7 @@ class Worker:
         self.turned_at: float | None = None
         self._batch_limit: int = conf.get("CHANNELS_BATCH_LIMIT")
         self._signals = 0
+        self._push_soon: Callable[[], None] | None = getattr(channel_layer, "push_soon", None)
         self._pace = Pace()
         self._backoff = Backoff()
 
@@ -136,7 +137,7 @@ class Worker:
         hand = ordering.pick_up()
         watchdog = Watchdog(self.channel_layer, hand)
         patience: float = conf.get("CHANNELS_RECEIVE_TIMEOUT")
-        # What a consumer sends leaves in one write with the next receive, if that comes soon.
+        # What a consumer sends leaves in one write with the next receive; soon, if another consumer comes before it.
         with pending_message_store.posting_to(self.channel_layer), closing(watchdog):
             while not self.termed:
                 self.turned_at = time.monotonic()
@@ -190,6 +191,8 @@ class Worker:
         return deliveries
 
     def _run_one(self, channel: str, content: Content) -> None:
+        if self._push_soon is not None:
+            self._push_soon()
         self.in_job, self.job = True, channel
         self.turned_at = started = time.monotonic()
         try:

@@ -93,10 +93,11 @@ class BaseChannelLayer(ThreadedTwins):
         return send_one_by_one(self, batch)
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[list[Exception | None]], None]) -> None:
-        """Send ``batch`` like ``send_batch``, within a few milliseconds, without waiting for what it comes to.
+        """Send ``batch`` like ``send_batch``, without waiting for what it comes to.
 
         ``settle`` is called in this thread with what each item came to, now or during a later call. Layers with a
-        server write the batch together with what the thread asks for next, if that comes soon.
+        server write the batch together with what the thread asks for next; a thread that is about to do something
+        else calls ``push_soon``.
         """
         try:
             settle(self.send_batch(batch))
@@ -105,6 +106,9 @@ class BaseChannelLayer(ThreadedTwins):
 
     def push(self, wait: bool = False) -> None:
         """Send what the calling thread posted now; with ``wait``, until it is settled."""
+
+    def push_soon(self) -> None:
+        """Send what the calling thread posted within a few milliseconds, whatever the thread does meanwhile."""
 
     # Receiving
 

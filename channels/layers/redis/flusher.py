@@ -1,7 +1,7 @@
 """Writes what threads posted and did not get to write themselves, because what they run takes long.
 
 A thread that posts mostly writes soon: with its next receive. Waiting for that saves a write, and the other
-processes a wake-up, for each message; this thread bounds the wait.
+processes a wake-up, for each message. Where it runs something else first, this thread bounds the wait.
 """
 
 import threading
@@ -20,7 +20,7 @@ IDLE_SECONDS = 1.0
 
 
 class Flusher:
-    """Looks after the links of one process, from a thread that lives only while something is posted.
+    """Looks after the links of one process, from a thread that lives only while it has something to do.
 
     Args:
         links: All links of the process.

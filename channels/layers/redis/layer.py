@@ -201,6 +201,9 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         else:
             links.push()
 
+    def push_soon(self) -> None:
+        self._mine.links.push_soon()
+
     async def asend(self, channel: str, message: Content) -> None:
         await self._asend_one(Outgoing(channel, message))
 

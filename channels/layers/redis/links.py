@@ -143,7 +143,7 @@ class Links:
                     self._mine.unwritten.add(server)
                 except LayerUnavailable as error:  # The plan is told when the others have answered.
                     errors[server] = error
-            self._keep_posted(Posted(plan, step, errors, settle))
+            self._mine.posted.append(Posted(plan, step, errors, settle))
 
     def post_sends(self, server: int, plan: MakePlan, items: Sequence[Item], settle: Settle) -> None:
         """Send ``items`` with the next write of the calling thread, in one call with what was posted just before.
@@ -165,11 +165,12 @@ class Links:
             settle(error)
         else:
             self._mine.unwritten.add(server)
-            self._keep_posted(sends)
+            self._mine.posted.append(sends)
 
-    def _keep_posted(self, posted: Posted | MergedSends) -> None:
-        self._mine.posted.append(posted)
-        self._flusher.wake()
+    def push_soon(self) -> None:
+        """Let another thread write what the calling one posted, if it does not do so itself in time."""
+        if self._mine.unwritten:
+            self._flusher.wake()
 
     def push(self) -> None:
         """Write what the calling thread posted, without waiting for the answers."""
