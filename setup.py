@@ -38,6 +38,7 @@ EXTRAS["tests"] = [
     *EXTRAS["metrics"],
     *EXTRAS["tracing"],
     *EXTRAS["top"],
+    "celery>=5.4",
     "coverage[toml]>=7.5",
     "daphne>=4.1.2",
     "django-stubs>=5.2",

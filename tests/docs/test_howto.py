@@ -3,7 +3,8 @@
 import re
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,19 +14,29 @@ from websockets.exceptions import InvalidStatus
 from tests.support.howto import SECONDS, Site, hear
 from tests.support.processes import ROOT, wait_for
 from tests.support.reader import Reader
+from tests.support.redis import RedisServer
 
 pytestmark = pytest.mark.slow
 
 HOWTO = ROOT / "docs" / "howto"
 
 
+@contextmanager
+def building(directory: Path, replaced: Mapping[str, str] | None = None) -> Iterator[Site]:
+    """Yield a new project, and a reader who adds to it."""
+    site = Site(directory, replaced)
+    try:
+        yield site
+    finally:
+        site.reader.stop()
+    assert "Traceback" not in site.reader.log(), site.reader.log()
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """A new project, and a reader who adds to it."""
-    site = Site(tmp_path)
-    yield site
-    site.reader.stop()
-    assert "Traceback" not in site.reader.log(), site.reader.log()
+    """A new project that needs nothing else."""
+    with building(tmp_path) as site:
+        yield site
 
 
 def read(site: Site, page: str, look) -> None:
@@ -115,6 +126,48 @@ def test_presence(site: Site) -> None:
             wait_for(lambda: site.rows("select count(*) from presence_visit") == [(0,)], "nobody is there", SECONDS)
 
     read(site, "presence", Look())
+
+
+def test_background_jobs(tmp_path: Path, redis_url: str) -> None:
+    """A job is done by a worker of its own, and the page hears of it, before or after it asks."""
+    with building(tmp_path, {"redis://localhost:6379/0": redis_url}) as site:
+
+        class Look:
+            def started(self) -> None:
+                # The command after this one orders the first report.
+                site.wait_until_up()
+
+            def done(self) -> None:
+                wait_for(lambda: site.rows("select done is not null from reports_report") == [(1,)], "done", SECONDS)
+                with site.socket("/reports/1/") as early, site.socket("/reports/2/") as late:
+                    hear(early, {"done": True, "text": "Rain: all is well."})
+                    answer = httpx.post(f"{site.url}/reports/", data={"title": "Snow"}, timeout=SECONDS)
+                    assert (answer.status_code, answer.json()) == (202, {"report": 2})
+                    hear(late, {"done": True, "text": "Snow: all is well."})
+
+        read(site, "background-jobs", Look())
+
+
+def test_notifications(tmp_path: Path, redis_server: RedisServer) -> None:
+    """A row saved and a task run elsewhere reach the page of their user."""
+    broker = f"redis://127.0.0.1:{redis_server.port}/1"
+    replaced = {"redis://localhost:6379/0": redis_server.url, "redis://localhost:6379/1": broker}
+    with building(tmp_path, replaced) as site, ExitStack() as sockets:
+
+        class Look:
+            def connected(self) -> None:
+                site.wait_until_up()
+                self.anna, self.ben = [
+                    sockets.enter_context(site.socket("/notes/", site.log_in(name))) for name in ("anna", "ben")
+                ]
+
+            def notified(self) -> None:
+                assert hear(self.anna, {"text": "It rains"}) == []
+                assert hear(self.anna, {"text": "4 words"}) == []
+                site.shell("from notes.consumers import notify; notify(2, 'for ben')")
+                assert hear(self.ben, {"text": "for ben"}) == []
+
+        read(site, "notifications", Look())
 
 
 def test_project_template(tmp_path: Path, redis_url: str) -> None:
