@@ -1,18 +1,25 @@
 """The how-tos do what they say: their files are saved, their commands typed, and what they promise is looked at."""
 
+import json
+import os
 import re
 import secrets
+import shutil
+import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import redis
 from websockets.exceptions import InvalidStatus
 
+from tests.support.cluster import cluster_port
 from tests.support.howto import SECONDS, Site, hear
-from tests.support.processes import ROOT, wait_for
+from tests.support.processes import ROOT, answers, free_port, wait_for
 from tests.support.reader import Reader
 from tests.support.redis import RedisServer
 
@@ -37,6 +44,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
     """A new project that needs nothing else."""
     with building(tmp_path) as site:
         yield site
+
+
+def require(*programs: str) -> None:
+    """Skip where a program is missing, or fail where CI is set."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    missing = [program for program in programs if shutil.which(program, path=path) is None]
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"Install {' and '.join(missing)}.")
 
 
 def read(site: Site, page: str, look) -> None:
@@ -168,6 +183,91 @@ def test_notifications(tmp_path: Path, redis_server: RedisServer) -> None:
                 assert hear(self.ben, {"text": "for ben"}) == []
 
         read(site, "notifications", Look())
+
+
+def test_redis_high_availability(tmp_path: Path) -> None:
+    """The site goes on after the master is gone, and on a cluster."""
+    require("redis-server", "redis-cli")
+    ports = {name: str(cluster_port()) for name in ("26379", "6379", "6380", "7001", "7002", "7003")}
+    with building(tmp_path, ports) as site, ExitStack() as sockets:
+
+        class Look:
+            def replicating(self) -> None:
+                with redis.Redis(port=int(ports["6380"])) as replica:
+                    wait_for(lambda: self.info(replica, "replication").get("master_link_status") == "up", "a replica")
+
+            def watched(self) -> None:
+                with redis.Redis(port=int(ports["26379"])) as sentinel:
+                    wait_for(
+                        lambda: self.info(sentinel, "sentinel").get("master0", {}).get("slaves") == 1, "a Sentinel"
+                    )
+
+            def info(self, server: "redis.Redis", part: str) -> dict[str, Any]:
+                with suppress(redis.ConnectionError):
+                    return dict(server.info(part))
+                return {}
+
+            def sentinel(self) -> None:
+                site.wait_until_up()
+                self.anna, self.ben = [sockets.enter_context(site.socket("/lobby/")) for _ in range(2)]
+                self.talk("before")
+
+            def failover(self) -> None:
+                wait_for(lambda: self.is_heard("after"), "heard after the failover", SECONDS)
+
+            def is_heard(self, text: str) -> bool:
+                self.anna.send(json.dumps({"text": text}))
+                with suppress(TimeoutError):
+                    return json.loads(self.ben.recv(2))["text"] == text
+                return False
+
+            def talk(self, text: str) -> None:
+                self.anna.send(json.dumps({"text": text}))
+                hear(self.ben, {"author": "somebody", "text": text})
+
+            def nodes(self) -> None:
+                for name in ("7001", "7002", "7003"):
+                    wait_for(lambda name=name: answers(int(ports[name])), f"node {name}")
+
+            def agreed(self) -> None:
+                with redis.Redis(port=int(ports["7003"])) as node:
+                    wait_for(lambda: node.cluster("info")["cluster_state"] == "ok", "a cluster", SECONDS)
+
+            def cluster(self) -> None:
+                sockets.close()
+                self.sentinel()
+
+        read(site, "redis-high-availability", Look())
+
+
+def test_load_balancers(tmp_path: Path, redis_url: str) -> None:
+    """Sockets of both servers hear each other; when one is stopped no page fails and its sockets come back."""
+    require("haproxy")
+    replaced = {"8001": str(free_port()), "8002": str(free_port()), "redis://localhost:6379/0": redis_url}
+    with building(tmp_path, replaced) as site, ExitStack() as stack:
+
+        class Look:
+            def listening(self) -> None:
+                for name in ("8001", "8002"):
+                    wait_for(lambda name=name: answers(int(replaced[name])), name, SECONDS)
+
+            def balanced(self) -> None:
+                site.wait_until_up()
+                sockets = [stack.enter_context(site.socket("/lobby/")) for _ in range(4)]
+                sockets[0].send('{"text": "hello"}')
+                for socket in sockets:
+                    hear(socket, {"author": "somebody", "text": "hello"})
+                one = site.reader.running[1]
+                one.send_signal(signal.SIGTERM)
+                while one.poll() is None:
+                    assert httpx.get(f"{site.url}/", timeout=SECONDS).status_code == 200
+                codes = [socket.close_code for socket in sockets]
+                assert set(codes) == {None, 1012}, codes
+                with site.socket("/lobby/") as back:
+                    back.send('{"text": "again"}')
+                    hear(back, {"author": "somebody", "text": "again"})
+
+        read(site, "load-balancers", Look())
 
 
 def test_project_template(tmp_path: Path, redis_url: str) -> None:

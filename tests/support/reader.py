@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.blocks import blocks_of
 from tests.support.processes import free_port, stop
 
-ENDLESS = re.compile(r"runserver|runworker|rundelay|^uvicorn|^celery|^haproxy")
+ENDLESS = re.compile(r"runserver|runworker|rundelay|^uvicorn|^celery|^haproxy|^redis-server")
 """Commands that go on until they are stopped."""
 
 
@@ -113,7 +113,7 @@ class Reader:
     def start(self, command: str) -> None:
         """Run a command that does not end; a server takes the place of the one before, on a free port."""
         if "runserver" in command:
-            self.stop()
+            self.stop("manage.py")
             command += f" {self.port}"
         program, *arguments = shlex.split(command)
         own = self.directory / "venv/bin" / program
@@ -130,8 +130,9 @@ class Reader:
         """Return what the commands printed."""
         return self.log_file.read_text(errors="replace")
 
-    def stop(self) -> None:
-        """Press Ctrl-C in every terminal."""
-        for process in self.running:
+    def stop(self, word: str = "") -> None:
+        """Press Ctrl-C in every terminal, or in those whose command has a ``word``."""
+        chosen = [process for process in self.running if not word or word in process.args]
+        for process in reversed(chosen):
             stop(process, signal.SIGINT)
-        self.running.clear()
+        self.running = [process for process in self.running if process not in chosen]
