@@ -50,7 +50,7 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
     """Throttle classes of Django REST framework, asked once for each handshake; None is its default."""
 
     queryset: ClassVar[Any] = True
-    """Where the object of the socket is found; True: there is none."""
+    """Where the object of the socket is found; True is nowhere: it has none."""
 
     auth_method: ClassVar[str] = "get"
     """HTTP method that the handshake stands for."""
@@ -74,7 +74,10 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
     """Let messages leave at once, not when the consumer ends. Those of the handshake always wait for its end."""
 
     log_received_message: ClassVar[bool | None] = None
+    """Log each message that is received, at INFO."""
+
     log_sent_message: ClassVar[bool | None] = None
+    """Log each message that is sent, at INFO."""
 
     log_ignored_actions: ClassVar[Sequence[str] | None] = None
     """Actions that are not logged."""

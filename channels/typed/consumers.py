@@ -37,6 +37,13 @@ logger = logging.getLogger("django.channels.typed")
 RENEWED = "channels.typed.renewed"
 """Where the channel session says when the list of the connection's groups was last renewed."""
 
+_REPLACED = {
+    "connect": "post_authentication",
+    "receive": "receive_message",
+    "connection_groups": "build_groups",
+}
+"""Methods of other consumers, and what there is for them."""
+
 
 class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
     """Consumer of a WebSocket whose messages are validated. Override ``receive_message``, or decorate handlers.
@@ -85,10 +92,13 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         """Return the channels this class consumes; asked for when it is routed.
 
         Raises:
-            TypeError: It does not say what becomes of some messages.
+            TypeError: It does not say what becomes of some messages, or has a method that nothing calls.
             ImproperlyConfigured: CHANNELS_TYPED has an unknown key.
         """
         settings.require_known()
+        for name, instead in _REPLACED.items():
+            if getattr(cls, name) is not getattr(TypedConsumer, name):
+                raise TypeError(f"{cls.__name__}.{name} would never be called: typed consumers have {instead}.")
         taken = cls.protocol.handlers
         if cls.receive_message is TypedConsumer.receive_message:
             for model in cls.protocol.incoming:

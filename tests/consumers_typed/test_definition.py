@@ -153,6 +153,20 @@ def test_consumer_without_a_method_for_a_message_is_told_when_it_is_routed():
         Deaf.as_route()
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [("connect", "post_authentication"), ("receive", "receive_message"), ("connection_groups", "build_groups")],
+)
+def test_method_that_nothing_calls_is_told(name, instead):
+    """With what typed consumers have in its place."""
+
+    class Part(Answering, TypedConsumer[PingMessage]):
+        pass
+
+    with pytest.raises(TypeError, match=f"Part.{name} would never be called: typed consumers have {instead}"):
+        Part.as_route({name: lambda self, *args, **kwargs: None})
+
+
 def test_handlers_come_before_receive_message(open_socket):
     """What no handler takes is for the one method; one with parentheses is like one without."""
 

@@ -6,8 +6,23 @@ import re
 import pytest
 from django.contrib.auth.models import Group, User
 
+import channels.test.typed
+import channels.typed
+from channels.generic.websockets import JsonWebsocketConsumer
 from channels.test import WebsocketSession, apply_routes
+from channels.typed import (
+    AuthenticationMessage,
+    AuthenticationPayload,
+    CompleteMessage,
+    ErrorMessage,
+    GroupCompleteMessage,
+    PingMessage,
+    PongMessage,
+    TypedConsumer,
+)
 from channels.typed.settings import TYPED_SETTINGS
+from channels.typed.wire import describe
+from tests.consumers_typed.rooms import ChatGroupMessage, NotifyEvent
 from tests.docs.test_consumer_pages import DOCS, Page
 
 OPTION = re.compile(r"^   \* - ``([A-Z_]+)``\n     - ``(.+)``\n     - (.+)$", re.MULTILINE)
@@ -72,3 +87,43 @@ def test_json_of_the_page_is_json():
     text = (DOCS / "typed.rst").read_text(encoding="utf-8")
     blocks = re.findall(r"code-block:: json\n\n((?:    .*\n)+)", text)
     assert [json.loads(block)["action"] for block in blocks] == ["error", "authentication", "chat_group"]
+
+
+REFERENCE = (DOCS / "reference" / "typed.rst").read_text(encoding="utf-8")
+DESCRIBED = set(re.findall(r"^\.\. (?:auto\w+|py:data):: (\S+)", REFERENCE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("module", [channels.typed, channels.test.typed])
+def test_public_names_are_in_the_reference(module):
+    """Each, by the path it is imported from."""
+    assert {f"{module.__name__}.{name}" for name in module.__all__} - DESCRIBED == set()
+
+
+def test_attributes_of_consumers_are_in_the_reference():
+    """All that are not those of every consumer of WebSockets."""
+    own = {name for name in dir(TypedConsumer) if not name.startswith("_")} - set(dir(JsonWebsocketConsumer))
+    described = {name.rpartition(".")[2] for name in DESCRIBED if ".TypedConsumer." in name}
+    assert own - {"raw_event"} - described == set()
+
+
+def test_frames_of_the_reference_are_those_of_the_models():
+    """Keys and values, in their order."""
+    frames = dict(re.findall(r"- (?::class:`~channels.typed.(\w+)`|[^\n]+)\n     - ``(\{.*\})``", REFERENCE))
+    data = AuthenticationPayload(status_code=200, status_text="OK", data={"detail": "OK"})
+    made = {
+        "PingMessage": PingMessage(),
+        "PongMessage": PongMessage(),
+        "AuthenticationMessage": AuthenticationMessage(payload=data),
+        "ErrorMessage": ErrorMessage(payload=describe("missing", "Field required")),
+        "CompleteMessage": CompleteMessage(),
+        "GroupCompleteMessage": GroupCompleteMessage(),
+        "BaseGroupMessage": ChatGroupMessage(payload={}),
+        "BaseChannelEvent": NotifyEvent(payload=NotifyEvent.Payload(content="x")),
+    }
+    frames.pop("")
+    assert set(frames) == set(made)
+    for name, text in frames.items():
+        frame, own = json.loads(text), made[name].model_dump(mode="json")
+        assert list(frame) == list(own)
+        if name not in ("ErrorMessage", "BaseChannelEvent"):
+            assert frame == own
