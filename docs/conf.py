@@ -14,7 +14,13 @@ from django.conf import settings  # noqa: E402
 # autodoc imports the package, and models and sessions need apps that are ready.
 settings.configure(
     SECRET_KEY="not a secret: documentation only",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "channels"],
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "channels",
+        "channels.delay",
+    ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     STATIC_URL="/static/",
     CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.inmemory.ChannelLayer", "ROUTING": []}},

@@ -72,12 +72,15 @@ def test_made_pages_are_as_they_would_be_made_now() -> None:
         assert path.read_text(encoding="utf-8") == page(), f"Run python docs/generate.py: {path.name} is old."
 
 
-@pytest.mark.parametrize(("page", "command"), [("interface", "runserver"), ("workers", "runworker")])
+@pytest.mark.parametrize(
+    ("page", "command"), [("interface", "runserver"), ("workers", "runworker"), ("delay", "rundelay")]
+)
 def test_documented_options_exist(page: str, command: str) -> None:
     """Each option in a page's table is one that the command takes."""
     from django.core.management import load_command_class
 
-    parser = load_command_class("channels", command).create_parser("manage.py", command)
+    app = "channels.delay" if command == "rundelay" else "channels"
+    parser = load_command_class(app, command).create_parser("manage.py", command)
     options = set(COMMAND_OPTION.findall((ROOT / "docs" / f"{page}.rst").read_text(encoding="utf-8")))
     assert options
     assert options - set(parser._option_string_actions) == set()
