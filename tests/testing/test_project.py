@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import PostgresMissing, PostgresServer
+from tests.support.postgres import PostgresServer
 from tests.support.processes import ROOT
 from tests.support.redis import RedisServer
+from tests.support.suites import serve_postgres
 
 PROJECT = Path(__file__).parent / "project"
 
@@ -24,15 +25,8 @@ def environment(tmp_path: Path, redis_server: RedisServer) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server. Without one, skip, or fail where CI is set."""
-    try:
-        server = PostgresServer()
-    except PostgresMissing as error:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
-    try:
-        yield server.start()
-    finally:
-        server.close()
+    """A PostgreSQL server."""
+    yield from serve_postgres()
 
 
 def run(arguments: list[str], environment: Mapping[str, str], directory: Path = PROJECT) -> tuple[int, str]:

@@ -105,15 +105,19 @@ class RedisTurns:
 
     # Plans
 
-    def _take(self, connection: str, message: Early, wait: float, limit: int) -> Plan[Taken]:
-        shard, keys = self._place(connection)
-        arguments = (
+    def _arguments(self, connection: str, message: Early, wait: float) -> tuple[scripts.Argument, ...]:
+        """Return what the scripts that take and end a turn have in common."""
+        return (
             self._keys.hidden(connection),
             message.order,
             int(message.is_last),
             round(wait * 1000),
             self._life_ms,
         )
+
+    def _take(self, connection: str, message: Early, wait: float, limit: int) -> Plan[Taken]:
+        shard, keys = self._place(connection)
+        arguments = self._arguments(connection, message, wait)
         # Most messages come in order and need not be kept, so long ones stay here until we know.
         encoded = b"" if _is_long(message) else self._encode(message)
         replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, encoded))]}
@@ -130,13 +134,7 @@ class RedisTurns:
 
     def _end(self, connection: str, message: Early, wait: float, next_step: NextStep, first: int | None) -> Plan[Ended]:
         shard, keys = self._place(connection)
-        arguments = (
-            self._keys.hidden(connection),
-            message.order,
-            int(message.is_last),
-            round(wait * 1000),
-            self._life_ms,
-        )
+        arguments = self._arguments(connection, message, wait)
         tail = (next_step.value, round(FORGET_SECONDS * 1000), message.order if first is None else first)
         replies = yield {shard: [scripts.call(scripts.TURN_END, keys, (*arguments, *tail))]}
         is_passed_on, *blobs = replies[shard][0]
