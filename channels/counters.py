@@ -17,6 +17,9 @@ KNOWN: Mapping[str, str] = {
     "message.dropped.dispatch_failed": "Something around the consumer failed, not the consumer.",
     "message.dropped.expired": "Nobody received it within the layer's expiry.",
     "message.dropped.gap": "It waited for an earlier message of its socket that never came.",
+    "message.dropped.malformed": (
+        "A worker received it and no consumer could take it: a value is missing or of the wrong type."
+    ),
     "message.dropped.member_full": "Member of a group whose channel was full; one for each member.",
     "message.dropped.no_route": "A worker received it and no route takes it.",
     "message.dropped.old_format": "It was left between processes by another version of this package.",

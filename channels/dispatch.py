@@ -5,7 +5,8 @@ Used by the worker and by the test client, so that tests see what production doe
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from channels import conf, counters, formats, probes, timings, tracing
@@ -16,6 +17,7 @@ from channels.exceptions import (
     DenyConnection,
     LayerUnavailable,
     MalformedReply,
+    UnusableMessage,
 )
 from channels.message import Message
 from channels.pending import pending_message_store
@@ -154,8 +156,28 @@ def act_on_error(message: Message, consumer: Consumer, error: BaseException) -> 
         _report(message, consumer, error)
 
 
+def refuse(layer: Any, channel: str, content: Content, problem: str) -> None:
+    """Drop a message that no consumer could take, and answer the request or handshake that it stands for."""
+    counters.add("message.dropped.malformed")
+    logger.error("A message on %s is dropped, because %s.", channel, problem)
+    reply_channel = content.get(formats.REPLY_CHANNEL)
+    if channel not in _ANSWERED or not isinstance(reply_channel, str):
+        return
+    try:
+        layer.send(reply_channel, _ANSWERED[channel](400))
+    except (ChannelFull, LayerUnavailable, TypeError) as error:
+        counters.add("message.dropped.close")
+        logger.debug("It could not be answered: %s", error)
+
+
 def _report(message: Message, consumer: Consumer, error: BaseException) -> None:
     """Log an error of a consumer and answer who waits for it."""
+    if isinstance(error, UnusableMessage):
+        # The sender's fault, and the text says all there is to know.
+        counters.add("message.dropped.malformed")
+        logger.error("The consumer %s cannot take a message: %s", name_that_thing(consumer), error)
+        _answer_failure(message, 500)
+        return
     counters.add("consumer.failed.exception")
     if tracing.active is not None:
         tracing.active.failed(error)
@@ -167,11 +189,21 @@ def _answer_failure(message: Message, status: int) -> None:
     """Refuse the handshake, or answer the request, that a consumer left unanswered."""
     if message.reply_channel is None or message.channel is None:
         return
-    if message.channel.name == "websocket.connect":
-        message.reply_channel.send(formats.websocket_deny(status, ""))
-    elif message.channel.name == "http.request" and not _replies(message):
-        headers = ((b"Content-Type", b"text/plain; charset=utf-8"),)
-        message.reply_channel.send(formats.http_response(status, headers, b"Internal Server Error"))
+    name = message.channel.name
+    if name == "websocket.connect" or (name == "http.request" and not _replies(message)):
+        message.reply_channel.send(_ANSWERED[name](status))
+
+
+def _error_page(status: int) -> Content:
+    headers = ((b"Content-Type", b"text/plain; charset=utf-8"),)
+    return formats.http_response(status, headers, HTTPStatus(status).phrase.encode())
+
+
+_ANSWERED: Mapping[str, Callable[[int], Content]] = {
+    "http.request": _error_page,
+    "websocket.connect": formats.websocket_deny,
+}
+"""Messages whose sender waits, and what he is told when nothing else can be."""
 
 
 def _put_back(message: Message, channel: str) -> None:

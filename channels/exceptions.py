@@ -38,6 +38,10 @@ class MalformedReply(ChannelsError, ValueError):
     """A message on a reply channel does not have the shape its protocol asks for."""
 
 
+class UnusableMessage(ChannelsError, ValueError):
+    """A message lacks what its consumer cannot do without, or a value in it is of the wrong type."""
+
+
 class RequestTimeout(ChannelsError):
     """The body of an HTTP request did not arrive within the time allowed."""
 

@@ -22,7 +22,7 @@ from django.urls import set_script_prefix
 
 from channels import counters, formats
 from channels.backoff import Backoff
-from channels.exceptions import ChannelFull, RequestAborted, RequestTimeout, ResponseLater
+from channels.exceptions import ChannelFull, RequestAborted, RequestTimeout, ResponseLater, UnusableMessage
 from channels.request import AsgiRequest, make_scope, read_body
 from channels.streaming import CLIENT_GONE, CLIENT_SLOW, ResponseWindow, iterate_async
 from channels.types import Content
@@ -120,7 +120,9 @@ class AsgiHandler(BaseHandler):
             # Not UTF-8, or a header that Django refuses to parse.
             body.close()
             kind = type(error).__name__
-            logger.warning("Bad Request (%s)", kind, exc_info=error, extra={"status_code": 400})
+            # Without a traceback, unlike Django's: a client must not be able to fill the log with them.
+            logger.warning("Bad Request (%s)", kind, extra={"status_code": 400})
+            logger.debug("What was bad in it: %s", error)
             return HttpResponseBadRequest()
         except BaseException:
             body.close()
@@ -128,6 +130,9 @@ class AsgiHandler(BaseHandler):
         return self._settle(request, self.get_response(request))
 
     def _begin(self, message: Any, body: IO[bytes]) -> AsgiRequest:
+        for key in ("method", "path"):
+            if message.get(key) is None:
+                raise UnusableMessage(f"It has no {key!r}: only messages of the interface make requests.")
         scope = make_scope(message)
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), message=message, scope=scope)
@@ -246,7 +251,7 @@ class ViewConsumer:
             ValueError: The message has no reply channel.
         """
         if message.reply_channel is None:
-            raise ValueError("A message on http.request must have a reply_channel: where would its response go?")
+            raise UnusableMessage("A message on http.request must have a reply_channel: where would its response go?")
         window = ResponseWindow(message, self.slow_timeout)
         with closing(self.handler(message)) as replies:
             for content in replies:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels import conf, counters, formats
-from channels.exceptions import ChannelFull, LayerUnavailable
+from channels.exceptions import ChannelFull, LayerUnavailable, UnusableMessage
 from channels.hand import current, pick_up
 from channels.layers.turns import LAST_CHANNEL, Early, Taken, Turns, Verdict
 from channels.message import Message
@@ -89,14 +89,16 @@ def take_turn(message: Message) -> TakenTurn | None:
         LayerUnavailable: The server that decides turns cannot be reached.
     """
     if message.reply_channel is None or message.channel is None:
-        raise ValueError(
+        raise UnusableMessage(
             "No reply_channel sent to consumer; @enforce_ordering can only be used on messages containing it."
         )
     order = message.content.get(formats.ORDER)
     if order is None:
-        raise ValueError("No `order` value in message; @enforce_ordering can only be used on messages containing it.")
+        raise UnusableMessage(
+            "No `order` value in message; @enforce_ordering can only be used on messages containing it."
+        )
     if not _is_order(order):
-        raise ValueError(f"The `order` of a message must be a whole number from 0, not {order!r}.")
+        raise UnusableMessage(f"The `order` of a message must be a whole number from 0, not {order!r}.")
     layer, connection, hand = message.channel_layer, message.reply_channel.name, current()
     if hand is not None:
         hand.is_used = True

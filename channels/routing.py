@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from channels import conf, formats
+from channels.exceptions import UnusableMessage
 from channels.names import decode_name
 from channels.types import Consumer
 from channels.utils import name_that_thing
@@ -281,6 +282,8 @@ class Router:
 
 def answer_unrouted(message: Any) -> None:
     """Answer a handshake on a path that no route takes; ``CHANNELS_REJECT_UNROUTED`` says how."""
+    if message.reply_channel is None:
+        raise UnusableMessage("It has no reply_channel: who asks for a socket?")
     if conf.get("CHANNELS_REJECT_UNROUTED"):
         message.reply_channel.send(formats.websocket_deny(404, "There is no WebSocket at this path."))
     else:

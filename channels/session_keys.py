@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict, parse_cookie
 
+from channels.exceptions import UnusableMessage
 from channels.message import Message
 from channels.session_stores import PinnedStore, http_store
 
@@ -47,14 +48,14 @@ def read_http_session(message: Message) -> PinnedStore | None:
             signed cookies.
     """
     if "path" not in message.content:
-        raise ValueError("Cannot parse HTTP message - are you sure this is a HTTP consumer? It has no 'path'.")
+        raise UnusableMessage("Cannot parse HTTP message - are you sure this is a HTTP consumer? It has no 'path'.")
     if not any(source in message.content for source in _KEY_SOURCES):
         # A later message of a socket; only its first one carries what the browser sent.
         return None
     try:
         key = next(_session_keys(message), None)
     except (AttributeError, TypeError, ValueError, CookieError, SuspiciousOperation) as error:
-        raise ValueError(f"Cannot parse HTTP message - are you sure this is a HTTP consumer? {error}") from error
+        raise UnusableMessage(f"Cannot parse HTTP message - are you sure this is a HTTP consumer? {error}") from error
     if key is None:
         reason = f"it has neither a cookie {settings.SESSION_COOKIE_NAME!r} nor a parameter 'session_key'"
     else:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, overload
 from django.conf import settings
 
 from channels import conf, ordering
-from channels.exceptions import ConsumeLater
+from channels.exceptions import ConsumeLater, UnusableMessage
 from channels.message import Message
 from channels.session_keys import read_http_session
 from channels.session_stores import PinnedStore, http_store, save_if_modified, session_for_reply_channel
@@ -160,7 +160,7 @@ def open_channel_session(message: Message, scope: MessageScope) -> None:
     if not scope.is_new("channel_session"):
         return
     if message.reply_channel is None:
-        raise ValueError(
+        raise UnusableMessage(
             "No reply_channel sent to consumer; @channel_session can only be used on messages containing it."
         )
     if vars(message).get("channel_session") is None:

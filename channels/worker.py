@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
-from channels import conf, counters, handback, ordering
+from channels import conf, counters, handback, incoming, ordering
 from channels.backoff import Backoff
-from channels.dispatch import DEFAULT_MESSAGE_RETRIES, act_on_error, dispatch
+from channels.dispatch import DEFAULT_MESSAGE_RETRIES, act_on_error, dispatch, refuse
 from channels.exceptions import LayerUnavailable
 from channels.hand import Hand
 from channels.handback import Watchdog
@@ -144,7 +144,11 @@ class Worker:
                 # The receive brings home what ended turns released; who has turns out does not wait for others.
                 deliveries = self._receive(channels, 0 if ordering.is_unsettled() else patience)
                 for delivery in deliveries:
-                    hand.extend((channel, delivery.content) for channel in delivery.channels)
+                    hand.extend(
+                        (channel, delivery.content)
+                        for channel in delivery.channels
+                        if self._takes(channel, delivery.content)
+                    )
                 if not self.termed:
                     ordering.take_turns_in_hand(self.channel_layer)
                 if len(hand) > 1:
@@ -189,6 +193,13 @@ class Worker:
             counters.add("layer.regained.receive")
             logger.warning("The channel layer can be reached again")
         return deliveries
+
+    def _takes(self, channel: str, content: Content) -> bool:
+        """Return whether a message can be run; one that cannot is answered, if it says who waits."""
+        problem = incoming.find_problem(channel, content)
+        if problem is not None:
+            refuse(self.channel_layer, channel, content, problem)
+        return problem is None
 
     def _run_one(self, channel: str, content: Content) -> None:
         if self._push_soon is not None:

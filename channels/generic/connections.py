@@ -16,7 +16,7 @@ from channels.auth import (
     open_channel_session_user_from_http,
 )
 from channels.channel import Group
-from channels.exceptions import DenyConnection, SendNotAvailableOnDemultiplexer
+from channels.exceptions import DenyConnection, SendNotAvailableOnDemultiplexer, UnusableMessage
 from channels.generic.base import BaseConsumer
 from channels.message import Message
 from channels.pending import pending_message_store
@@ -24,6 +24,8 @@ from channels.sessions import Opener, open_channel_session, open_ordering
 from channels.types import Content
 
 logger = logging.getLogger("django.channels")
+
+_OF_SOCKETS = frozenset({"websocket.connect", "websocket.receive", "websocket.disconnect"})
 
 UNAUTHORIZED = 4403
 """Close code for a socket whose user is not logged in any more."""
@@ -89,7 +91,7 @@ class WebsocketConsumer(BaseConsumer):
     @property
     def path(self) -> str:
         """The path of the socket."""
-        path: str = self.message["path"]
+        path: str = self.message.get("path") or ""
         return path
 
     def get_openers(self) -> Sequence[Opener]:
@@ -108,6 +110,16 @@ class WebsocketConsumer(BaseConsumer):
         return self.groups or []
 
     # What dispatch calls
+
+    def dispatch(self, message: Message, **kwargs: Any) -> Any:
+        """Call the handler of ``message``.
+
+        Raises:
+            UnusableMessage: It is one of a WebSocket and does not say which.
+        """
+        if message.reply_channel is None and message.channel is not None and message.channel.name in _OF_SOCKETS:
+            raise UnusableMessage("It has no reply_channel: which socket is it about?")
+        return super().dispatch(message, **kwargs)
 
     def raw_connect(self, message: Message, **kwargs: Any) -> None:
         """Run ``connect``; join the groups unless it refused, before anything it sent leaves."""

@@ -9,9 +9,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from channels import counters
 from channels.channel import Channel
-from channels.exceptions import ChannelFull, ChannelSocketException
+from channels.exceptions import ChannelFull, ChannelSocketException, UnusableMessage
 from channels.message import Message
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels.session_stores import session_for_reply_channel
@@ -69,7 +71,7 @@ def _make_piece(members: Sequence[str], event: Content) -> Content | None:
 
 def fan_out(message: Message) -> None:
     """Hand the event of a piece on to its members. What fails for one of them ends there."""
-    layer, members, event = message.channel_layer, message[MEMBERS], message[EVENT]
+    layer, members, event = message.channel_layer, _read_members(message), message.get(EVENT)
     if len(members) <= PIECE:
         _run_all(layer, members, event)
         return
@@ -85,10 +87,32 @@ def fan_out(message: Message) -> None:
                 _run_all(layer, piece[start : start + PIECE], event)
 
 
+def _read_members(message: Message) -> Sequence[str]:
+    members = message.get(MEMBERS)
+    if not isinstance(members, list) or not all(isinstance(member, str) and member for member in members):
+        raise UnusableMessage(f"Its {MEMBERS!r} are no names of channels.")
+    return members
+
+
+def read_event(adapter: TypeAdapter[Any], message: Message) -> Any:
+    """Return the event that ``message`` brings.
+
+    Raises:
+        UnusableMessage: It is none of those that ``adapter`` takes.
+    """
+    try:
+        return adapter.validate_python(message.get(EVENT))
+    except ValidationError as error:
+        raise UnusableMessage(f"It brings no event that is taken here: {error}") from error
+
+
 def _run_all(layer: Any, members: Sequence[str], event: Content) -> None:
     for member in members:
         try:
             _run(layer, member, event)
+        except UnusableMessage as error:
+            counters.add("message.dropped.malformed")
+            logger.error("Failed to process channel event for %s: %s", member, error)
         except Exception:
             counters.add("event.failed.exception")
             logger.exception("Failed to process channel event for %s", member)

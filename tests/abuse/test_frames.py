@@ -1,0 +1,254 @@
+"""Whatever a client puts into frames is answered or closes its socket, and what comes next is served."""
+
+import datetime
+import json
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from channels import route_class
+from channels.binding import changes
+from channels.binding.base import BindingMetaclass
+from channels.binding.websockets import WebsocketBinding
+from channels.generic.websockets import JsonWebsocketConsumer, WebsocketDemultiplexer
+from channels.typed import BaseMessage, PingMessage, PongMessage, TypedConsumer, ws_handler
+from tests.abuse.strategies import fuzz
+from tests.binding.desk.models import Box, Card, Label, Ticket
+from tests.support.connection import Connection
+from tests.support.loudness import Log
+
+TEXTS = st.text(st.characters(), max_size=8) | st.sampled_from(
+    ["\0", "\ud800", "\u202e", "1", "-1", "1e999", "NaN", "0" * 200, "' OR 1=1 --", "pk", "__proto__", "{0.__class__}"]
+)
+
+NUMBERS = st.sampled_from([0, -1, 1, 2**31, 2**63, -(2**63) - 1, 10**400, 1.5, 1e308]) | st.floats() | st.integers(1, 5)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+NOT_JSON = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "9" * 5000,
+        '"\\ud800"',
+        '{"stream": NaN}',
+        "1e99999",
+        "\ufeff{}",
+        "nul",
+    ]
+)
+
+FIELDS = st.sampled_from(
+    ["id", "pk", "title", "note", "secret", "place", "due", "is_stamped", "box", "box_id", "labels", "text", "card"]
+)
+
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "action": st.sampled_from(["create", "update", "delete", "", "x", "__init__", "create "]) | JSON,
+        "pk": JSON | st.integers(1, 3),
+        "data": st.dictionaries(FIELDS | TEXTS, JSON | st.lists(st.integers(1, 3)), max_size=5) | JSON,
+        "model": JSON,
+    },
+)
+
+FRAMES = st.one_of(
+    JSON,
+    st.fixed_dictionaries(
+        {"stream": st.sampled_from(["cards", "tickets", "echo"]) | JSON, "payload": CHANGES | JSON},
+        optional={"reply_channel": TEXTS, "error": JSON},
+    ),
+)
+
+
+def as_text(value: Any) -> str:
+    """Return ``value`` as a client may write it: surrogates escaped, numbers as long as they are."""
+    return json.dumps(value)
+
+
+@pytest.fixture
+def streams(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[WebsocketDemultiplexer]]:
+    """A socket of several streams, two of which anybody may change rows by."""
+    monkeypatch.setattr(BindingMetaclass, "binding_classes", [])
+
+    def make_binding(bound: Any, fields: list[str]) -> Any:
+        return type(WebsocketBinding)(
+            "Open",
+            (WebsocketBinding,),
+            {
+                "model": bound,
+                "stream": "cards",
+                "fields": fields,
+                "group_names": classmethod(lambda cls, instance: []),
+                "has_permission": lambda self, user, action, pk: True,
+            },
+        )
+
+    cards = make_binding(Card, ["title", "note", "place", "due", "is_stamped", "box", "labels"])
+    tickets = make_binding(Ticket, ["__all__"])
+
+    class Echo(JsonWebsocketConsumer):
+        def receive(self, content: Any, multiplexer: Any = None, **kwargs: Any) -> None:
+            multiplexer.send({"echo": content})
+
+    class Streams(WebsocketDemultiplexer):
+        consumers: ClassVar[Any] = {"cards": cards.consumer, "tickets": tickets.consumer, "echo": Echo}
+
+    yield Streams
+    for binding in BindingMetaclass.binding_classes:
+        binding.unregister()
+    assert not any(watcher.bindings for watcher in changes._watchers.values())
+
+
+def serves(socket: Connection, frame: str, answer: Any) -> bool:
+    """Return whether ``frame`` is answered with ``answer`` and nothing else."""
+    return [json.loads(reply["text"]) for reply in socket.receive(frame)] == [answer]
+
+
+def test_any_frame_of_streams_is_answered_in_its_place(streams: Any, log: Log) -> None:
+    """With at most one answer, on a socket that stays open; rows that were not to be changed are as they were."""
+    socket = Connection([route_class(streams)])
+    socket.connect()
+    box = Box.objects.create(name="box")
+    Label.objects.create(name="label")
+    card = Card.objects.create(title="kept", secret="untouched", box=box)
+    Ticket.objects.create(text="kept", card=card)
+
+    @fuzz(250)
+    @given(NOT_JSON | FRAMES.map(as_text))
+    def check(frame: str) -> None:
+        replies = socket.receive(frame)
+        assert all(set(reply) == {"text"} for reply in replies)
+        assert len(replies) <= 1
+        assert serves(
+            socket, '{"stream": "echo", "payload": {"a": 1}}', {"stream": "echo", "payload": {"echo": {"a": 1}}}
+        )
+
+    check()
+    assert log.tracebacks == []
+    assert set(Card.objects.values_list("secret", flat=True)) <= {"untouched", "safe"}
+
+
+@fuzz(80)
+@given(data=st.binary(max_size=20))
+def test_any_bytes_are_refused_by_streams(data: bytes) -> None:
+    """Their frames are text."""
+
+    class Streams(WebsocketDemultiplexer):
+        consumers: ClassVar[Any] = {}
+
+    socket = Connection([route_class(Streams)])
+    socket.connect()
+    (reply,) = socket.receive(data=data)
+    assert json.loads(reply["text"])["error"]["code"] == "invalid_json"
+
+
+def test_any_frame_of_a_json_consumer_is_taken_or_closes_the_socket(log: Log) -> None:
+    """What is JSON comes back as it was, everything else closes with 1007."""
+
+    class Echo(JsonWebsocketConsumer):
+        def receive(self, content: Any, **kwargs: Any) -> None:
+            self.send({"echo": content})
+
+    socket = Connection([route_class(Echo)])
+    socket.connect()
+
+    @fuzz(150)
+    @given(NOT_JSON | JSON.map(as_text))
+    def check(frame: str) -> None:
+        (reply,) = socket.receive(frame)
+        assert "echo" in json.loads(reply["text"]) if "text" in reply else reply == {"close": 1007}
+        assert serves(socket, "[1]", {"echo": [1]})
+
+    check()
+    assert log.tracebacks == []
+
+
+class Things(BaseModel):
+    """A value of every kind that is parsed."""
+
+    number: int = 0
+    ratio: float = 0.0
+    price: Decimal = Decimal(0)
+    day: datetime.date | None = None
+    moment: datetime.datetime | None = None
+    span: datetime.timedelta | None = None
+    key: uuid.UUID | None = None
+    data: bytes = b""
+    names: list[str] = []
+    table: dict[str, Any] = {}
+
+
+class ThingsMessage(BaseMessage):
+    """Carries things."""
+
+    action: Literal["things"] = "things"
+    payload: Things
+
+
+class ThingsAnswer(BaseMessage):
+    """Brings them back."""
+
+    action: Literal["things_answer"] = "things_answer"
+    payload: Things
+
+
+class Thinker(TypedConsumer):
+    """Says what it was told."""
+
+    authentication_classes: ClassVar[Any] = []
+    permission_classes: ClassVar[Any] = []
+
+    @ws_handler
+    def ping(self, message: PingMessage) -> PongMessage:
+        """Answer a ping."""
+        return PongMessage()
+
+    @ws_handler(output_type=ThingsAnswer)
+    def things(self, message: ThingsMessage) -> ThingsAnswer:
+        """Say it again."""
+        return ThingsAnswer(payload=message.payload)
+
+
+TYPED = st.one_of(
+    JSON,
+    st.fixed_dictionaries(
+        {"action": st.just("things"), "payload": st.dictionaries(st.sampled_from(list(Things.model_fields)), JSON)},
+        optional={"handler": TEXTS, "reply_channel": TEXTS},
+    ),
+    st.fixed_dictionaries({"action": st.sampled_from(["ping", "authentication", "error", "complete"]) | JSON}),
+)
+
+
+@pytest.mark.parametrize("spelling", [{}, {"CAMELIZE": True, "MESSAGE_ACTION_KEY": "kind"}], ids=["plain", "camel"])
+@pytest.mark.django_db
+def test_any_frame_of_a_typed_consumer_is_answered(settings: Any, spelling: Any, log: Log) -> None:
+    """With what was asked for or an error, until a flood of wrong ones closes the socket."""
+    settings.CHANNELS_TYPED = {**spelling, "SEND_AUTHENTICATION_MESSAGE": False}
+    consumer = type("Thinker", (Thinker,), {})
+    key = spelling.get("MESSAGE_ACTION_KEY", "action")
+
+    @fuzz(120)
+    @given(NOT_JSON | TYPED.map(as_text))
+    def check(frame: str) -> None:
+        socket = Connection([route_class(consumer)])
+        socket.connect()
+        for reply in socket.receive(frame):
+            assert json.loads(reply["text"])[key] in ("error", "pong", "things_answer", "complete")
+        first, *_ = socket.receive(json.dumps({key: "ping", "payload": None}))
+        assert json.loads(first["text"])[key] == "pong"
+
+    check()
+    assert log.tracebacks == []
