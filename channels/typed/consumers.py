@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from channels import counters
 from channels.auth import open_channel_session_user, open_http_session_user
-from channels.exceptions import ConsumerSignal, DenyConnection, UnusableMessage
+from channels.exceptions import ConsumerSignal, DenyConnection
 from channels.generic.connections import UNAUTHORIZED
 from channels.message import Message
 from channels.sessions import Opener, hold_open, open_channel_session, open_ordering
@@ -146,8 +146,6 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
 
     def raw_connect(self, message: Message, **kwargs: Any) -> None:
         """Authenticate the client; accept it, or refuse it as the class says."""
-        if message.get("path") is None:
-            raise UnusableMessage("It has no path: which consumer is it for?")
         result = self.get_authenticator_class()(self).authenticate(self.request, kwargs)
         if result.is_authenticated and self.login_required and not is_user(result.user):
             result = make_result(403, {"detail": "You must be logged in."}, result.user)

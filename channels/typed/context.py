@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from channels.auth import channel_login
+from channels.exceptions import UnusableMessage
 from channels.message import Message
 from channels.request import AsgiRequest, make_scope
 from channels.types import Content
@@ -32,6 +33,8 @@ def make_request(message: Message, kwargs: Mapping[str, Any], method: str) -> As
 
 
 def _request(handshake: Content, kwargs: Mapping[str, Any], method: str) -> AsgiRequest:
+    if handshake.get("path") is None:
+        raise UnusableMessage("It has no path: which consumer is it for?")
     scheme = "https" if handshake.get("scheme") in ("wss", "https") else "http"
     request = AsgiRequest({**handshake, "method": method.upper(), "scheme": scheme})
     request.kwargs = dict(kwargs)  # type: ignore[attr-defined]
