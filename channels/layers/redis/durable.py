@@ -6,20 +6,21 @@ and is handed out again. Keys are told at the heads of ``lua/send.lua`` and ``lu
 """
 
 import fnmatch
-import itertools
 import logging
 import random
 import re
 import time
-from collections.abc import Generator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
 
 from channels import counters, names
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
+from channels.layers.redis.deadletters import DeadLetters
 from channels.layers.redis.inhand import InHand, Receipt
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan
+from channels.layers.redis.receiving import Wait
 from channels.layers.redis.ring import Ring
 from channels.layers.twins import DELIVERIES
 from channels.types import Content
@@ -36,14 +37,6 @@ GROUP = b"workers"
 
 LOOK_AGAIN_SECONDS = 0.02
 """When a channel is looked through again that had many messages of the dead."""
-
-
-class DeadLetter(NamedTuple):
-    """A message that was handed out as often as allowed, and never finished."""
-
-    id: str
-    content: Content
-    deliveries: int
 
 
 def compile_delivery(delivery: Mapping[str, str] | None) -> list[re.Pattern[str]]:
@@ -90,13 +83,15 @@ class Durable:
         self.interval = redelivery_after / 3
         self._next_look: dict[str, float] = {}
         self._busy: set[str] = set()
+        self._likely = ""
+        self.letters = DeadLetters(keys, ring, coder)
 
     def receive(
         self, queues: Sequence[str], limit: int, timeout: float, in_hand: InHand
-    ) -> Generator["float | Plan[list[Delivery]]", list[Delivery], list[Delivery]]:
+    ) -> Generator["Wait | Plan[Any]", list[Delivery], list[Delivery]]:
         """Take up to ``limit`` messages of one of ``queues``, durable or not.
 
-        Yields plans to be carried out, and seconds for which lists are to be waited for; is sent what came of it.
+        Yields plans to be carried out and waits; is sent what came of it.
         """
         end = time.monotonic() + timeout
         while True:
@@ -106,18 +101,42 @@ class Durable:
                 # There was more than could be taken, so it is asked for at once, without a ticket.
                 taken = yield self.take(queue, limit, in_hand)
             else:
-                taken = yield max(0.0, min(end - time.monotonic(), self.interval))
-                if not taken and time.monotonic() >= end:
+                wait = Wait(max(0.0, min(end - time.monotonic(), self.interval)), self._guess(queues, limit, in_hand))
+                taken = yield wait
+                if not taken and not wait.found and time.monotonic() >= end:
                     return []
-                messages = without_tickets(taken)
-                if len(messages) < len(taken):
-                    queue, taken = names.non_local_name(taken[0].channels[0]), messages
-                    if messages:  # From before the channel was delivered at least once. The others come next.
-                        self._next_look[queue] = 0.0
-                    else:
-                        taken = yield self.take(queue, limit, in_hand)
+                taken = yield from self._use_tickets(taken, wait.found, limit, in_hand)
             if taken:
                 return taken
+
+    def _guess(self, queues: Sequence[str], limit: int, in_hand: InHand) -> Callable[[], Plan[list[Delivery]]] | None:
+        """Return what makes the plan to follow a ticket that is not there yet: one for the same queue as the last."""
+        queue = self._likely
+        if queue not in queues or self._ring.group_is_one_place:
+            return None
+        return lambda: self.take(queue, limit, in_hand, has_waited=True)
+
+    def _use_tickets(
+        self, taken: Sequence[Delivery], guessed: list[Delivery], limit: int, in_hand: InHand
+    ) -> Generator["Plan[Any]", list[Delivery], list[Delivery]]:
+        """Return what a wait brought: messages, what was guessed rightly, or that to which a ticket leads."""
+        messages = without_tickets(taken)
+        if len(messages) == len(taken):
+            if messages:
+                self._likely = ""
+            if messages and guessed:
+                yield self.hand_back(in_hand.pop(delivery.content for delivery in guessed))
+            return messages or guessed
+        queue = names.non_local_name(taken[0].channels[0])
+        if guessed and not messages and guessed[0].channels[0] == queue:
+            return guessed
+        if messages or guessed:  # Messages from before the channel was delivered at least once, or of another one.
+            self._next_look[queue] = 0.0
+            if messages and guessed:
+                yield self.hand_back(in_hand.pop(delivery.content for delivery in guessed))
+            return messages or guessed
+        self._likely = queue
+        return (yield self.take(queue, limit, in_hand))
 
     def _due(self, queues: Sequence[str]) -> str | None:
         """Return one of ``queues`` that is to be looked through for messages of the dead now, if there is one."""
@@ -128,10 +147,20 @@ class Durable:
                 return queue
         return None
 
-    def take(self, queue: str, limit: int, in_hand: InHand, look: bool = False) -> Plan[list[Delivery]]:
-        """Return up to ``limit`` messages of ``queue``; with ``look`` those of the dead before new ones."""
+    def take(
+        self, queue: str, limit: int, in_hand: InHand, look: bool = False, has_waited: bool = False
+    ) -> Plan[list[Delivery]]:
+        """Return up to ``limit`` messages of ``queue``.
+
+        Args:
+            queue: Its name.
+            limit: How many at most.
+            in_hand: Where they are noted.
+            look: Return those of the dead before new ones.
+            has_waited: Return nothing while there is a ticket: somebody will come for it.
+        """
         shard = self._ring.shard_of(queue)
-        arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS)
+        arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS, int(has_waited))
         keys = self._keys
         places = (keys.stream(queue), keys.dead(queue), keys.queue(queue), keys.returned(queue))
         replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, places, arguments)]}
@@ -203,51 +232,6 @@ class Durable:
                 step.setdefault(shard, []).extend(commands)
         if step:
             yield step
-
-    def dead_letters(self, queue: str, limit: int, ids: Sequence[str] | None) -> Plan[list[DeadLetter]]:
-        """Return the oldest dead letters of ``queue``, or those with these ids."""
-        shard, dead = self._ring.shard_of(queue), self._keys.dead(queue)
-        commands = [scripts.command(b"XRANGE", dead, b"-", b"+", b"COUNT", limit)]
-        if ids is not None:
-            commands = [scripts.command(b"XRANGE", dead, number, number) for number in ids]
-        replies = (yield {shard: commands})[shard] if commands else []
-        letters = []
-        for number, fields in itertools.chain(*replies):
-            try:
-                _, raw, _, deliveries = fields
-                entry = codec.read_entry(raw)
-                content = self._codec.decode(entry.flags, entry.payload)
-                letters.append(DeadLetter(number.decode(), content, int(deliveries)))
-            except ValueError as error:
-                logger.error("Passed over %s, which is no dead letter of %s: %s.", number.decode(), queue, error)
-        return letters
-
-    @property
-    def dead_prefix(self) -> str:
-        """What the keys of dead letters begin with."""
-        return f"{self._keys.prefix}:dead:"
-
-    def count_dead_letters(self, queues: Sequence[str]) -> Plan[dict[str, int]]:
-        """Return how many dead letters each of ``queues`` has."""
-        asked: dict[int, list[str]] = {}
-        for queue in queues:
-            asked.setdefault(self._ring.shard_of(queue), []).append(queue)
-        if not asked:
-            return {}
-        step = {n: [scripts.command(b"XLEN", self._keys.dead(queue)) for queue in part] for n, part in asked.items()}
-        replies = yield step
-        return {queue: int(count) for n, part in asked.items() for queue, count in zip(part, replies[n], strict=True)}
-
-    def delete_dead_letters(self, queue: str, ids: Sequence[str] | None) -> Plan[int]:
-        """Remove dead letters, all of them if ``ids`` is None; return how many."""
-        shard, dead = self._ring.shard_of(queue), self._keys.dead(queue)
-        if ids is None:
-            replies = yield {shard: [scripts.command(b"XTRIM", dead, b"MAXLEN", 0)]}
-        elif ids:
-            replies = yield {shard: [scripts.command(b"XDEL", dead, *ids)]}
-        else:
-            return 0
-        return int(replies[shard][0])
 
     def keeps(self, channel: str) -> bool:
         """Return whether messages of ``channel`` are delivered at least once."""

@@ -34,6 +34,7 @@ from channels.layers.redis.loops import LoopLinks
 from channels.layers.redis.once import RedisOnce
 from channels.layers.redis.plans import Plan
 from channels.layers.redis.process import Parts, Process
+from channels.layers.redis.receiving import Wait
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.routes import Routes
 from channels.layers.redis.sending import Sender
@@ -244,14 +245,17 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         try:
             step = next(steps)
             while True:
-                step = steps.send(self._take(queues, limit, step) if isinstance(step, float) else self._run(step))
+                step = steps.send(self._wait(queues, limit, step) if isinstance(step, Wait) else self._run(step))
         except StopIteration as end:
             taken: list[Delivery] = end.value
             return taken
 
     def _take(self, queues: Sequence[str], limit: int, timeout: float) -> list[Delivery]:
+        return self._wait(queues, limit, Wait(timeout))
+
+    def _wait(self, queues: Sequence[str], limit: int, wait: Wait) -> list[Delivery]:
         mine = self._mine
-        return mine.spare.take(queues, limit) or mine.takes.take(self._sender.where(queues), limit, timeout)
+        return mine.spare.take(queues, limit) or mine.takes.take(self._sender.where(queues), limit, wait)
 
     async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         deliveries = await self.areceive_batch(channels, 1, BLOCK_SECONDS)
@@ -279,7 +283,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
             step = next(steps)
             while True:
                 step = steps.send(
-                    await self._atake(queues, limit, step) if isinstance(step, float) else await self._arun(step)
+                    await self._atake(queues, limit, step.seconds) if isinstance(step, Wait) else await self._arun(step)
                 )
         except StopIteration as end:
             taken: list[Delivery] = end.value

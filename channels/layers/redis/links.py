@@ -1,9 +1,10 @@
 """What threads do over their connections: each thread has its own to each server (``threadlink``)."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar, cast
 from weakref import WeakSet
 
 from channels.exceptions import LayerUnavailable
@@ -71,11 +72,20 @@ class Links:
         """``run`` for a plan that names servers."""
         try:
             step = next(plan)
+        except StopIteration as end:
+            return cast(T, end.value)
+        return self.go_on(plan, *self._exchange(step))
+
+    def go_on(
+        self, plan: Plan[T], replies: Replies, errors: Mapping[int, LayerUnavailable] = MappingProxyType({})
+    ) -> T:
+        """``carry_out`` for a plan whose first step was carried out already, and came to this."""
+        try:
+            step = advance(plan, replies, errors)
             while True:
                 step = advance(plan, *self._exchange(step))
         except StopIteration as end:
-            result: T = end.value
-            return result
+            return cast(T, end.value)
 
     def _exchange(self, step: Step) -> Read:
         """Carry out ``step``; what was posted leaves with it."""
@@ -194,11 +204,7 @@ class Links:
         """Carry on with what was posted, and tell those who did what it came to."""
         for one, read in posted:
             try:
-                step = advance(one.plan, *self._mend(one.step, read))
-                while True:
-                    step = advance(one.plan, *self._exchange(step))
-            except StopIteration as end:
-                result = end.value
+                result = self.go_on(one.plan, *self._mend(one.step, read))
             except LayerUnavailable as error:
                 result = error
             one.settle(result)

@@ -31,6 +31,24 @@ SHORTEST_WAIT = 0.01
 """Servers before 7.0.8 round shorter waits down to 0, which means for ever."""
 
 
+class Wait:
+    """A step of a receive: wait for lists.
+
+    Args:
+        seconds: For how long at most.
+        make_plan: Returns a plan that looks for what the wait probably ends with, to be sent in the same write; it is
+            left out where that does not fit.
+
+    Attributes:
+        found: What the plan took.
+    """
+
+    def __init__(self, seconds: float, make_plan: Callable[[], Plan[list[Delivery]]] | None = None) -> None:
+        self.seconds = seconds
+        self.make_plan = make_plan
+        self.found: list[Delivery] = []
+
+
 def look(
     reader: "Reader", facts: Callable[[], Facts], shard: int, keys: Sequence[str], limit: int
 ) -> Plan[list[Delivery]]:

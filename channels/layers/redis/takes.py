@@ -15,6 +15,7 @@ from channels.layers.redis.receiving import (
     REFUSED_SECONDS,
     Reader,
     Spare,
+    Wait,
     Where,
     look,
     must_look_first,
@@ -48,9 +49,9 @@ class Takes:
         self._reader = reader
         self._spare = spare
 
-    def take(self, where: Where, limit: int, timeout: float) -> list[Delivery]:
-        """Take up to ``limit`` messages of one queue, waiting up to ``timeout`` seconds for the first."""
-        end = time.monotonic() + timeout
+    def take(self, where: Where, limit: int, waiting: Wait) -> list[Delivery]:
+        """Take up to ``limit`` messages of one queue, waiting for the first as long as ``waiting`` says."""
+        end = time.monotonic() + waiting.seconds
         while True:
             if not self._links.routes.is_known:
                 self._links.carry_out(self._links.routes.find_out())
@@ -62,7 +63,8 @@ class Takes:
                     return taken
             if wait <= 0:
                 return []
-            if taken := self._wait(order, where, limit, wait):
+            taken = self._wait(order, where, limit, wait, waiting)
+            if taken or waiting.found:
                 return taken
 
     def _usable(self, where: Where) -> list[tuple[int, int]]:
@@ -89,10 +91,20 @@ class Takes:
             raise problem
         return [], usable
 
-    def _wait(self, order: Sequence[tuple[int, int]], where: Where, limit: int, wait: float) -> list[Delivery]:
+    def _wait(
+        self, order: Sequence[tuple[int, int]], where: Where, limit: int, wait: float, along: Wait
+    ) -> list[Delivery]:
         if len(order) == 1:
             shard, server = order[0]
-            return self._wait_on(self._links.link(server), where[shard], limit, wait)
+            link = self._links.link(server)
+            facts = link.facts()
+            command = take_command(facts, where[shard], limit, wait)
+            if along.make_plan is None:
+                return self._read_take(self._ask(link, [command])[0], facts)
+            plan = along.make_plan()
+            reply, *replies = self._ask(link, [command, *next(plan)[shard]])
+            along.found = self._links.go_on(plan, {shard: replies})
+            return self._read_take(reply, facts)
         waiting: list[_Wait] = []
         problem: LayerUnavailable | None = None
         with selectors.DefaultSelector() as selector:
@@ -119,19 +131,16 @@ class Takes:
             raise failures[0]
         return taken
 
-    def _wait_on(self, link: Link, keys: Sequence[str], limit: int, wait: float) -> list[Delivery]:
-        """Wait on one shard. What was posted leaves in the same write, and is settled when the wait has ended."""
-        facts = link.facts()
-        command = take_command(facts, keys, limit, wait)
+    def _ask(self, link: Link, commands: Sequence[bytes]) -> list[Any]:
+        """Return the answers to commands that wait; what was posted leaves in the same write, and is settled then."""
         posted: list[tuple[Posted | MergedSends, Read]] = []
         try:
-            link.write([command])
+            link.write(commands)
             self._links.push()
             posted = self._links.read_posted()
-            reply = link.read([command])[0]
+            return link.read(commands)
         finally:
             self._links.hand_out(posted or self._links.read_posted())
-        return self._read_take(reply, facts)
 
     def _gather(self, waiting: Sequence[_Wait]) -> tuple[list[Delivery], list[LayerUnavailable]]:
         """End the waits; return what the first that had something brought. The rest is kept for the next call."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from channels import counters, names
 from channels.layers.base import Delivery
-from channels.layers.redis.durable import DeadLetter, Durable
+from channels.layers.redis.deadletters import DeadLetter
+from channels.layers.redis.durable import Durable
 from channels.layers.redis.plans import Plan
 from channels.layers.redis.process import Parts, Process
 from channels.layers.redis.sending import Sender
@@ -75,15 +76,17 @@ class UnfinishedMethods:
         """Return how many dead letters each channel has that has any. Looks through all keys of the servers."""
         found: dict[str, int] = {}
         for shard in self._holders():
-            channels = [channel for key in shard.keys_from(self._durable.dead_prefix) if (channel := self._dead(key))]
-            counts = self._run(self._durable.count_dead_letters(channels))
+            channels = [
+                channel for key in shard.keys_from(self._durable.letters.prefix) if (channel := self._dead(key))
+            ]
+            counts = self._run(self._durable.letters.count(channels))
             found.update((channel, count) for channel, count in counts.items() if count)
         return dict(sorted(found.items()))
 
     def _dead(self, key: bytes) -> str | None:
         """Return the channel whose dead letters are at ``key``, if it is one of this layer."""
         with suppress(ValueError, TypeError):
-            name = self._parts.keys.shown(key.decode()[len(self._durable.dead_prefix) :].strip("{}"))
+            name = self._parts.keys.shown(key.decode()[len(self._durable.letters.prefix) :].strip("{}"))
             return names.require_channel_name(name)
         return None
 
@@ -100,7 +103,7 @@ class UnfinishedMethods:
         Raises:
             ValueError: One of ``ids`` is not the id of a dead letter.
         """
-        return self._run(self._durable.dead_letters(names.require_channel_name(channel), limit, _require_ids(ids)))
+        return self._run(self._durable.letters.read(names.require_channel_name(channel), limit, _require_ids(ids)))
 
     def replay_dead_letters(
         self, channel: str, limit: int = _LETTERS_AT_A_TIME, ids: Iterable[str] | None = None
@@ -114,7 +117,7 @@ class UnfinishedMethods:
         letters = self.dead_letters(channel, limit, ids)
         for letter in letters:
             self.send(channel, letter.content)
-            self._run(self._durable.delete_dead_letters(channel, [letter.id]))
+            self._run(self._durable.letters.delete(channel, [letter.id]))
         return len(letters)
 
     def delete_dead_letters(self, channel: str, ids: Iterable[str] | None = None) -> int:
@@ -123,7 +126,7 @@ class UnfinishedMethods:
         Raises:
             ValueError: One of ``ids`` is not the id of a dead letter.
         """
-        return self._run(self._durable.delete_dead_letters(names.require_channel_name(channel), _require_ids(ids)))
+        return self._run(self._durable.letters.delete(names.require_channel_name(channel), _require_ids(ids)))
 
 
 def _require_ids(ids: Iterable[str] | None) -> list[str] | None:

@@ -6,6 +6,7 @@
 --          4 list of the ids of messages that were handed out and handed back unbegun
 -- ARGV     1 most messages to hand out   2 ms after which one that was handed out counts as lost; 0 does not look
 --          3 most deliveries of one      4 ms that dead letters live
+--          5 1 to do nothing while the ticket is there: whoever asked waited for it in vain
 -- returns  how many messages became dead letters, then for each message its id, its entry, how often it was handed out
 --
 -- What was handed back comes first. One group, one consumer name for all: what counts is how long ago a message was handed out or renewed.
@@ -13,7 +14,11 @@ local key, group, name = KEYS[1], 'workers', 'workers'
 local limit, most = tonumber(ARGV[1]), tonumber(ARGV[3])
 local answer = {0}
 
+-- By value, because messages from before the channel was delivered at least once may be in its list, too.
+local ticket = '\1\4' .. string.rep('\127', 8) .. '\0\0\0\0'
+
 if redis.call('EXISTS', key) == 0 then return answer end
+if ARGV[5] == '1' and redis.call('LINDEX', KEYS[3], -1) == ticket then return answer end
 
 -- What was handed back did not count as a delivery; JUSTID keeps the count that its first delivery made.
 local function claim_returned()
@@ -75,9 +80,7 @@ if #answer <= limit then
     end
 end
 
--- What is left is for others, who wait for a ticket. By value, because messages from before the channel was delivered at
--- least once may be there, too.
-local ticket = '\1\4' .. string.rep('\127', 8) .. '\0\0\0\0'
+-- What is left is for others, who wait for a ticket.
 if #answer <= limit then
     redis.call('LREM', KEYS[3], 0, ticket)
 elseif redis.call('LINDEX', KEYS[3], -1) ~= ticket then
