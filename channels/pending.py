@@ -48,6 +48,19 @@ class _Frame:
         self.is_open = True
 
 
+class Account:
+    """What became of the sends of one consumer.
+
+    Attributes:
+        posted: Batches that were posted, so that what becomes of them is known only later.
+        dropped: Messages that could not be sent, as far as that is known.
+    """
+
+    def __init__(self) -> None:
+        self.posted = 0
+        self.dropped = 0
+
+
 class PendingMessageStore:
     """Keeps sends from ``prepare`` to ``send_and_flush``. There is one, ``pending_message_store``."""
 
@@ -61,15 +74,14 @@ class PendingMessageStore:
         self._thread = threading.local()
         self._frames: ContextVar[tuple[_Frame, ...]] = ContextVar("channels_pending_frames", default=())
 
-    @property
-    def dropped(self) -> int:
-        """How many messages of consumers that ran in the calling thread could not be sent, so far."""
-        return int(getattr(self._thread, "dropped", 0))
-
-    @property
-    def posted(self) -> int:
-        """How often what consumers sent was posted by the calling thread, so far."""
-        return int(getattr(self._thread, "posted", 0))
+    @contextlib.contextmanager
+    def accounting(self, account: "Account") -> Iterator[None]:
+        """Note in ``account`` what becomes of the sends of consumers that run meanwhile in the calling thread."""
+        self._thread.account = account
+        try:
+            yield
+        finally:
+            self._thread.account = None
 
     @property
     def active(self) -> bool:
@@ -124,18 +136,20 @@ class PendingMessageStore:
 
     def _send_all(self, frame: _Frame) -> None:
         posting_to = getattr(self._thread, "posting_to", None)
+        account: Account | None = getattr(self._thread, "account", None)
         for _, run in itertools.groupby(frame.sends, key=lambda send: id(send.sender.channel_layer)):
             sends = list(run)
             layer = sends[0].sender.channel_layer
             batch = [Outgoing(send.sender.name, send.content, send.sender.is_group) for send in sends]
             try:
                 if posting_to is not None and layer is posting_to:
-                    self._thread.posted = self.posted + 1
-                    posting_to.post_batch(batch, functools.partial(self._settle, layer, batch))
+                    if account is not None:
+                        account.posted += 1
+                    posting_to.post_batch(batch, functools.partial(self._settle, layer, account, batch))
                 else:
-                    self._settle(layer, batch, send_all(layer, batch))
+                    self._settle(layer, account, batch, send_all(layer, batch))
             except Exception as error:
-                self._settle(layer, batch, [error] * len(batch))
+                self._settle(layer, account, batch, [error] * len(batch))
         for action in frame.afterwards:
             try:
                 action()
@@ -152,19 +166,22 @@ class PendingMessageStore:
             self._thread.posting_to = None
             layer.push(wait=True)
 
-    def _settle(self, layer: Any, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> None:
+    def _settle(
+        self, layer: Any, account: Account | None, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]
+    ) -> None:
         """Act on what each item came to: full channels are tried again for a while, the rest is reported."""
         retry_time: float = conf.get("CHANNELS_FLUSH_RETRY_TIME") if self.retry_time is None else self.retry_time
         deadline = time.monotonic() + retry_time
-        full = self._report(batch, outcomes)
+        full = self._report(account, batch, outcomes)
         while full and time.monotonic() < deadline:
             time.sleep(self.retry_interval)
             try:
                 outcomes = send_all(layer, full)
             except Exception as error:
                 outcomes = [error] * len(full)
-            full = self._report(full, outcomes)
-        self._thread.dropped = self.dropped + len(full)
+            full = self._report(account, full, outcomes)
+        if account is not None:
+            account.dropped += len(full)
         for item in full:
             counters.add("message.dropped.channel_full")
             logger.error(
@@ -175,14 +192,17 @@ class PendingMessageStore:
                 retry_time,
             )
 
-    def _report(self, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]) -> list[Outgoing]:
+    def _report(
+        self, account: Account | None, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]
+    ) -> list[Outgoing]:
         """Return the items whose channel is full; count and log those that failed otherwise."""
         full = []
         for item, error in zip(batch, outcomes, strict=True):
             if isinstance(error, ChannelFull):
                 full.append(item)
             elif error is not None:
-                self._thread.dropped = self.dropped + 1
+                if account is not None:
+                    account.dropped += 1
                 counters.add("message.dropped.refused")
                 expected = isinstance(error, ChannelsError | TypeError | AssertionError)
                 logger.error(

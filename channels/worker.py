@@ -19,7 +19,7 @@ from channels.dispatch import DEFAULT_MESSAGE_RETRIES, act_on_error, dispatch, r
 from channels.exceptions import LayerUnavailable
 from channels.hand import Hand
 from channels.handback import Watchdog
-from channels.kept import Callback, OnError, is_kept, run_kept
+from channels.kept import Callback, KeptMessages, OnError
 from channels.layers.base import Delivery
 from channels.message import pending_message_store
 from channels.pace import Pace
@@ -75,6 +75,7 @@ class Worker:
         self._push_soon: Callable[[], None] | None = getattr(channel_layer, "push_soon", None)
         self._pace = Pace()
         self._backoff = Backoff()
+        self._kept = KeptMessages(channel_layer)
 
     @property
     def is_connected(self) -> bool:
@@ -154,10 +155,7 @@ class Worker:
                 if len(hand) > 1:
                     watchdog.watch()
                 self._run_hand(hand)
-                # Those that succeeded, and those that were not run: these wait for their turn in the layer now.
-                done = [delivery.content for delivery in deliveries if is_kept(self.channel_layer, delivery.content)]
-                if done:
-                    self.channel_layer.finish_deliveries(done, True)
+                self._kept.finish(deliveries)
                 ordering.check_overdue(self.channel_layer)
             while ordering.settle(self.channel_layer):
                 self._run_hand(hand)
@@ -207,10 +205,8 @@ class Worker:
         self.in_job, self.job = True, channel
         self.turned_at = started = time.monotonic()
         try:
-            if is_kept(self.channel_layer, content):
-                run_kept(
-                    self.channel_layer, content, functools.partial(self._dispatch, channel, content), self.callback
-                )
+            if self._kept.has(content):
+                self._kept.run(content, functools.partial(self._dispatch, channel, content), self.callback)
             else:
                 self._dispatch(channel, content, self.callback, act_on_error)
         except Exception:

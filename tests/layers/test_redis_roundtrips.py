@@ -134,6 +134,26 @@ def test_sign_of_life_needs_no_round_trip(watched: Watched, layer: RedisChannelL
     assert (trace.round_trips, trace.commands) == (1, ["SET", "count", "BLMPOP"])
 
 
+def test_delivery_at_least_once_needs_one_more(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ticket leads to the message; a receiver that was led there before asks for both in one write."""
+    monkeypatch.setattr("channels.layers.redis.statistics.FLUSH_SECONDS", 3600)
+    layer = RedisChannelLayer(hosts=[watched.url], delivery={"orders": "at-least-once"})
+    layer.receive_batch(["orders"])
+    traces = []
+    for _ in range(3):
+        layer.send("orders", {})
+
+        def take() -> None:
+            (delivery,) = layer.receive_batch(["orders"], 1, 5)
+            layer.finish_deliveries([delivery.content], True)
+
+        layer.global_statistics()  # They are not due any more.
+        traces.append(watched.during(take))
+    asked = [(trace.round_trips, [name for name in trace.commands if name[0] != "X"]) for trace in traces]
+    assert asked == [(2, ["BLMPOP", "durable_take"]), (1, ["BLMPOP", "durable_take"]), (1, ["BLMPOP", "durable_take"])]
+    layer.close()
+
+
 def test_shard_gets_one_call(watched: Watched, redis_server: RedisServer) -> None:
     """A group send to members on both of two shards asks each of them once, at the same time."""
     layer = RedisChannelLayer(hosts=[watched.url, f"{watched.url[:-1]}1"])
