@@ -82,9 +82,8 @@ setup(
             "layers/redis/lua/*.lua",
             "project_template/*",
             "project_template/*/*",
-            "static/channels/js/*",
-            "templates/channels/*.html",
-            "typed/templates/**/*",
+            "static/channels/**/*",
+            "templates/channels/**/*",
             "monitor/static/**/*",
             "monitor/templates/**/*",
         ]

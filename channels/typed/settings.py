@@ -31,6 +31,8 @@ _DECLARED = (
     TypedSetting("ASYNCAPI_TITLE", "WebSockets", "Title of the AsyncAPI document."),
     TypedSetting("ASYNCAPI_VERSION", "1.0.0", "Version of the protocol, in the document."),
     TypedSetting("ASYNCAPI_DESCRIPTION", "", "Text at the beginning of the document."),
+    TypedSetting("ASYNCAPI_ACCESS", "staff", "Who may see the document and its page."),
+    TypedSetting("PLAYGROUND_ACCESS", "staff", "Who may see the playground."),
     TypedSetting("MAX_MESSAGE_BYTES", 262_144, "Largest message of a client, in bytes; None: no limit."),
     TypedSetting("INVALID_MESSAGE_LIMIT", 20, "Invalid messages that are answered within the window; more are not."),
     TypedSetting("INVALID_MESSAGE_CLOSE", 60, "Invalid messages within the window that close the socket."),
