@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 10)
 STAMP = "installed.json"
+NEEDED_BY_EXTRA = {"typed": ("pydantic",)}
+"""What an extra of the distribution brings, as it is imported."""
 
 
 def say(text: str) -> None:
@@ -75,8 +77,8 @@ def run(command: list[object], failure: str, **options: object) -> None:
         raise SystemExit(f"{failure}\n({error})") from None
 
 
-def install(venv: Path, wanted: dict[str, object]) -> None:
-    """Make the virtual environment and install the checkout into it."""
+def install(venv: Path, wanted: dict[str, object], extra: str = "") -> None:
+    """Make the virtual environment and install the checkout, perhaps with an extra, into it."""
     started = time.monotonic()
     python = python_of(venv)
     if not python.exists() or read_stamp(venv).get("python") not in (None, wanted["python"]):
@@ -87,12 +89,13 @@ def install(venv: Path, wanted: dict[str, object]) -> None:
         )
     (venv / STAMP).unlink(missing_ok=True)
     say(f"Installing channels-classic {wanted['version']} and what it needs (a minute or so, once) ...")
+    requirement = f"{ROOT}[{extra}]" if extra else ROOT
     with tempfile.TemporaryDirectory() as scratch:
         # Keeps the build out of the checkout, where files of an earlier build would get into this one.
         config = Path(scratch, "build.cfg")
         config.write_text(f"[build]\nbuild_base = {scratch}/build\n")
         run(
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", ROOT],
+            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", requirement],
             "pip could not install the checkout; its messages are above.",
             env={**os.environ, "DIST_EXTRA_CONFIG": str(config)},
         )
@@ -100,21 +103,27 @@ def install(venv: Path, wanted: dict[str, object]) -> None:
     say(f"Installed in {time.monotonic() - started:.0f} s.")
 
 
-def choose_python(options: argparse.Namespace) -> Path:
+def choose_python(options: argparse.Namespace, extra: str = "") -> Path:
     """Return the interpreter that serves the example, with everything installed.
+
+    Args:
+        options: Of the command line.
+        extra: Of the distribution, if the example needs one.
 
     Raises:
         SystemExit: It lacks something.
     """
     if options.no_venv:
-        missing = [name for name in ("django", "channels") if importlib.util.find_spec(name) is None]
+        needed = ("django", "channels", *NEEDED_BY_EXTRA.get(extra, ()))
+        missing = [name for name in needed if importlib.util.find_spec(name) is None]
         if missing:
-            raise SystemExit(f"This Python has no {' and no '.join(missing)}: run without --no-venv, or pip install .")
+            command = f'pip install ".[{extra}]"' if extra else "pip install ."
+            raise SystemExit(f"This Python has no {' and no '.join(missing)}: run without --no-venv, or {command}")
         return Path(sys.executable)
     venv = options.venv.absolute()
     wanted = fingerprint()
     if read_stamp(venv) != wanted or not python_of(venv).exists():
-        install(venv, wanted)
+        install(venv, wanted, extra)
     return python_of(venv)
 
 
@@ -133,18 +142,19 @@ def require_free(host: str, port: int) -> None:
             raise SystemExit(f"Cannot serve on {host}:{port} ({error}). Try --port {port % 60000 + 1}.") from None
 
 
-def serve(example: Path, hint: str) -> None:
+def serve(example: Path, hint: str, extra: str = "") -> None:
     """Do what the command line asks for; the server takes the place of this process.
 
     Args:
         example: Directory of the example, with ``manage.py`` and the settings ``project.settings``.
         hint: What to do in the browser.
+        extra: Of the distribution, if the example needs one.
     """
     if sys.version_info < OLDEST_PYTHON:
         raise SystemExit(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or later is needed, this is {sys.version}.")
     options = read_arguments(example)
     require_free(options.host, options.port)
-    python = str(choose_python(options))
+    python = str(choose_python(options, extra))
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"  # Whatever project this shell was used for before.
     manage = str(example / "manage.py")
     say("Preparing the database ...")
@@ -155,9 +165,9 @@ def serve(example: Path, hint: str) -> None:
     os.execv(python, [python, manage, "runserver", f"{host}:{options.port}"])
 
 
-def main(run_script: str, hint: str) -> None:
+def main(run_script: str, hint: str, extra: str = "") -> None:
     """Serve the example that ``run_script`` belongs to; an interrupt ends it without a traceback."""
     try:
-        serve(Path(run_script).resolve().parent, hint)
+        serve(Path(run_script).resolve().parent, hint, extra)
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None

@@ -21,8 +21,8 @@ from channels.types import Consumer
 
 logger = logging.getLogger("django.channels")
 
-_CHECKED_BEFORE = ("websocket.receive", "websocket.disconnect")
-"""Later messages of a socket carry no headers; its handshake was checked."""
+_CHECKED_BEFORE = ("websocket.receive", "websocket.disconnect", "typed.event")
+"""Later messages of a socket, and events for its consumer, carry no headers; its handshake was checked."""
 
 
 class BaseOriginValidator:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import load_command_class
+from django.urls import reverse
 
 from channels.test import WebsocketSession, apply_routes
 from channels.typed.asyncapi import build_document, find_routes
@@ -41,6 +42,15 @@ def test_document_of_the_page_is_text(page: Page) -> None:
     exec(page.blocks[0], module)
     assert module["document_as_yaml"]().startswith("asyncapi: 3.0.0\n")
     assert json.dumps(build_document([]))
+
+
+def test_paths_of_the_page_exist(page: Page) -> None:
+    """With the names that the table gives them."""
+    (number,) = [number for number, block in enumerate(page.blocks) if block.startswith("# urls.py")]
+    rows = re.findall(r"^   \* - ``(sockets/\S*)``\n     - ``([\w-]+)``", TEXT, re.MULTILINE)
+    assert len(rows) == 4
+    for path, name in rows:
+        assert reverse(f"channels_typed:{name}", urlconf=page.run(number)) == f"/{path}"
 
 
 def test_options_of_the_page_exist() -> None:

@@ -67,7 +67,7 @@ def serving(*options: str, database: Path, example: str = "chat") -> Iterator[tu
         stop(process)
 
 
-@pytest.mark.parametrize("example", ["chat", "board"])
+@pytest.mark.parametrize("example", ["chat", "board", "teamchat"])
 def test_script_prepares_and_serves(tmp_path: Path, example: str) -> None:
     """With the interpreter at hand: a new database, then the pages and their styles."""
     styles = f"{example}/{example}.css"
