@@ -144,7 +144,7 @@ def test_delivery_at_least_once_needs_one_more(watched: Watched, monkeypatch: py
         layer.send("orders", {})
 
         def take() -> None:
-            (delivery,) = layer.receive_batch(["orders"], 1, 5)
+            (delivery,) = layer.receive_batch(["orders"], 2, 5)
             layer.finish_deliveries([delivery.content], True)
 
         layer.global_statistics()  # They are not due any more.
