@@ -5,7 +5,7 @@ row, and what is sent about it, is decided by bindings (``channels.binding.base`
 """
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, router
@@ -24,6 +24,7 @@ DELETE = "delete"
 
 _CHANGE = "_binding_change"
 _GROUP_NAMES = "_binding_group_names"
+_RELATED = "_binding_related"
 _MOST_NESTED = 16
 
 
@@ -83,6 +84,7 @@ class Watcher:
             (signals.pre_delete, self.before_delete),
             (signals.post_delete, self.after_delete),
         )
+        self._relations: dict[type[Model], Callable[..., None]] = {}
 
     def add(self, binding: "type[Binding]") -> None:
         """Tell ``binding`` from now on; again changes nothing."""
@@ -91,6 +93,13 @@ class Watcher:
                 signal.connect(receiver, sender=self.model, weak=False)
         if binding not in self.bindings:
             self.bindings.append(binding)
+        for name in binding.many_to_many_names():
+            # Relations that nobody is told of stay as quick as they are without receivers.
+            relation: Any = self.model._meta.get_field(name).remote_field
+            through = relation.through
+            if through not in self._relations:
+                self._relations[through] = functools.partial(self.relation_changed, name)
+                signals.m2m_changed.connect(self._relations[through], sender=through, weak=False)
 
     def remove(self, binding: "type[Binding]") -> None:
         """Tell ``binding`` no more."""
@@ -99,6 +108,9 @@ class Watcher:
         if not self.bindings:
             for signal, receiver in self._receivers:
                 signal.disconnect(receiver, sender=self.model)
+            while self._relations:
+                through, changed = self._relations.popitem()
+                signals.m2m_changed.disconnect(changed, sender=through)
 
     def before_save(self, instance: Model, using: str, **kwargs: Any) -> None:
         """Receive ``pre_save``: the instance already has the new values, so the database is asked for the old ones."""
@@ -115,17 +127,44 @@ class Watcher:
         # What a queryset or a cascade deletes was read for it; one that is deleted itself may differ from its row.
         origin = kwargs.get("origin")
         stored = _read_stored(instance, using) if origin is None or origin is instance else instance
-        if stored is not None:
-            # Its relations are gone when the signal after it comes.
-            names = {name for binding in self.bindings for name in binding.many_to_many_names()}
-            prefetch_related_objects([stored], *sorted(names))
+        self._read_relations([stored] if stored is not None else [])
         self._begin(instance, stored, DELETE)
 
     def after_delete(self, instance: Model, using: str, **kwargs: Any) -> None:
         """Receive ``post_delete``."""
         self._end(instance, None, DELETE, using=using, **kwargs)
 
-    def _begin(self, instance: Model, stored: Model | None, action: str) -> None:
+    def relation_changed(
+        self, name: str, instance: Model, action: str, reverse: bool, pk_set: Any, using: str, **kwargs: Any
+    ) -> None:
+        """Receive ``m2m_changed`` of the field ``name``: an update of the rows on this side."""
+        moment, _, what = action.partition("_")
+        if pk_set is not None and not pk_set:
+            return
+        noted = vars(instance).setdefault(_RELATED, {})
+        if moment == "pre":
+            rows = noted[name, what] = self._related(name, instance, reverse, pk_set, using)
+            self._read_relations(rows)
+            for row in rows:
+                self._begin(row, row, UPDATE, name)
+            return
+        for row in noted.pop((name, what), ()):
+            self._end(row, _read_stored(row, using), UPDATE, using=using, **kwargs)
+
+    def _related(self, name: str, instance: Model, reverse: bool, keys: Any, using: str) -> list[Model]:
+        """Return the rows on this side of the relation that are about to change, as the database has them."""
+        if not reverse:
+            stored = _read_stored(instance, using)
+            return [] if stored is None else [stored]
+        rows = self.model._base_manager.using(using)
+        return list(rows.filter(**({name: instance} if keys is None else {"pk__in": keys})))
+
+    def _read_relations(self, rows: Sequence[Model]) -> None:
+        """Remember relations that are sent: they are others when the signal after the change comes."""
+        names = {name for binding in self.bindings for name in binding.many_to_many_names()}
+        prefetch_related_objects(rows, *sorted(names))
+
+    def _begin(self, instance: Model, stored: Model | None, action: str, relation: str | None = None) -> None:
         outer = change_of(instance)
         change = Change(stored, outer)
         if stored is not None and stored is not instance:
@@ -133,7 +172,8 @@ class Watcher:
         _set_change(instance, change)
         try:
             for binding in self.bindings:
-                binding.pre_change_receiver(instance, action)
+                if relation is None or binding.allows(relation):
+                    binding.pre_change_receiver(instance, action)
         except BaseException:
             _set_change(instance, outer)
             raise

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.core import serializers
 from django.core.serializers.json import DjangoJSONEncoder
 
 from channels import formats
 from channels.binding.base import Binding
+from channels.binding.rows import serialize_row
 from channels.binding.writing import Refused, fill, save
 from channels.generic.multiplexing import WebsocketMultiplexer
 from channels.message import Message
@@ -55,7 +55,7 @@ class WebsocketBinding(Binding):
             return {name: value for name, value in made.items() if self.allows(name)}
         fields = (*instance._meta.concrete_fields, *instance._meta.many_to_many)
         names = [field.name for field in fields if self.allows(field.name)]
-        (record,) = json.loads(serializers.serialize("json", [instance], fields=names))
+        (record,) = json.loads(serialize_row(instance, names))
         data: dict[str, Any] = record["fields"]
         return data
 

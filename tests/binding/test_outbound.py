@@ -69,8 +69,8 @@ def test_frame_of_an_update(bind, left, pages):
 
 def test_frame_of_a_delete(bind, left, pages):
     """The whole row as it was, its many-to-many relations too."""
-    bind(Card, fields=["__all__"])
     left.labels.add(Label.objects.create(name="red"))
+    bind(Card, fields=["__all__"])
     pk, label = left.pk, Label.objects.get().pk
     left.delete()
     (payload,) = pages[0].payloads()

@@ -55,6 +55,23 @@ class Card(models.Model):
         return self.title.upper()
 
 
+class Memo(Card):
+    """A card by another name."""
+
+    class Meta:
+        proxy = True
+
+    def short(self) -> str:
+        """Return its beginning."""
+        return self.title[:3]
+
+
+class BigCard(Card):
+    """A card with a table of its own for what is more."""
+
+    size = models.IntegerField(default=10)
+
+
 class Ticket(models.Model):
     """A row whose key is not a number; cards that it names cannot be deleted."""
 
