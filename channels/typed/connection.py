@@ -116,9 +116,18 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
         queryset: QuerySet[Any] | Manager[Any] = self.queryset
         return queryset.all()
 
-    @property
+    @functools.cached_property
+    def _settings(self) -> dict[str, Any]:
+        # Read once for each message: it asks for a handful of them.
+        return settings.read()
+
+    @functools.cached_property
     def _spelling(self) -> Spelling:
-        return Spelling.of_project()
+        return Spelling.of(self._settings)
+
+    def _option(self, name: str) -> Any:
+        value = getattr(self, name)
+        return self._settings[name.upper()] if value is None else value
 
     @property
     def channel_name(self) -> str:
@@ -202,7 +211,7 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
     # Logging
 
     def _log_message(self, text: str, action: Any, **details: Any) -> None:
-        if action not in self.get_option("log_ignored_actions"):
+        if action not in self._option("log_ignored_actions"):
             self._log(f"{text}: {action}", **details)
 
     def _log(self, text: str, level: int = logging.INFO, exc_info: Any = None, **details: Any) -> None:

@@ -167,7 +167,7 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         content: Content = {"accept": True}
         if self.context is not None and self.context.identity is not None:
             content["identity"] = self.context.identity
-        if self.get_option("send_authentication_message"):
+        if self._option("send_authentication_message"):
             content["text"] = self._spelling.encode(_tell(result))
         self._reply(content)
 
@@ -175,11 +175,11 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         counters.add("connection.denied.authentication")
         detail = result.data.get("detail", result.data) if isinstance(result.data, dict) else result.data
         logger.info("Refusing a socket on %s: %s %s: %s", self.path, result.status_code, result.status_text, detail)
-        if self.get_option("refuse_before_open"):
+        if self._option("refuse_before_open"):
             raise DenyConnection(status=result.status_code, reason=str(detail))
         # One message, so that no frame of the client can come between its parts.
         content: Content = {"accept": True, "close": True}
-        if self.get_option("send_authentication_message"):
+        if self._option("send_authentication_message"):
             content["text"] = self._spelling.encode(_tell(result))
         self._reply(content)
 
@@ -208,7 +208,7 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         text = message.get("text")
         # A text that is no Unicode is not JSON either, which is for the decoder to say.
         data: bytes = (message.get("bytes") or b"") if text is None else text.encode("utf-8", "surrogatepass")
-        most = self.get_option("max_message_bytes")
+        most = self._option("max_message_bytes")
         if most is not None and len(data) > most:
             raise InvalidMessage("size", describe("too_large", f"A message may have at most {most} bytes"))
         if text is None:
@@ -216,7 +216,7 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
         return self._spelling.decode(self.protocol.incoming_adapter, data)
 
     def _handle(self, incoming: Any, kwargs: dict[str, Any]) -> None:
-        if self.get_option("log_received_message"):
+        if self._option("log_received_message"):
             self._log_message("Received websocket json", incoming.action, received_action=incoming.action)
         handler = self.protocol.handlers.get(incoming.action)
         try:

@@ -37,7 +37,7 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
 
     def _send_text(self, text: str, action: Any, close: bool | int = False) -> None:
         self._reply(self._frame(text, None, close))
-        if self.get_option("log_sent_message"):
+        if self._option("log_sent_message"):
             self._log_message("Sent websocket json", action, sent_action=action)
 
     def _reply(self, content: Content) -> None:
@@ -46,10 +46,10 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
     @property
     def _is_immediate(self) -> bool:
         # Nothing may overtake the reply that decides a handshake.
-        return bool(self.get_option("send_message_immediately")) and not self.connecting
+        return bool(self._option("send_message_immediately")) and not self.connecting
 
     def _complete(self) -> None:
-        if self.get_option("send_completion"):
+        if self._option("send_completion"):
             self.send_message(CompleteMessage())
 
     # To groups
@@ -105,9 +105,9 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
         names = self.groups if groups is None else groups
         self._send_variants(content, names, exclude_current, marked=kind == "message")
         action = content.get("action")
-        if self.get_option("log_sent_message"):
+        if self._option("log_sent_message"):
             self._log_message("Sent websocket json to groups", action, sent_action=action, groups=list(names))
-        if self.get_option("send_completion"):
+        if self._option("send_completion"):
             done = GroupCompleteMessage().model_dump(mode="json")
             self._send_variants(done, names, exclude_current, marked=False)
 

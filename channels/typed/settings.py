@@ -43,13 +43,21 @@ TYPED_SETTINGS = {setting.name: setting for setting in _DECLARED}
 """Every key of CHANNELS_TYPED, by name."""
 
 
+_DEFAULTS = {setting.name: setting.default for setting in _DECLARED}
+
+
+def read() -> dict[str, Any]:
+    """Return what the project says in CHANNELS_TYPED, with the defaults of the rest."""
+    return {**_DEFAULTS, **conf.get("CHANNELS_TYPED")}
+
+
 def get(name: str) -> Any:
     """Return the project's value of ``name`` in CHANNELS_TYPED, or its default.
 
     Raises:
         KeyError: There is no such key.
     """
-    return conf.get("CHANNELS_TYPED").get(name, TYPED_SETTINGS[name].default)
+    return read()[name]
 
 
 def require_known() -> None:

@@ -1,7 +1,7 @@
 """Messages as text: models to JSON and back, keys in the spelling of the client, errors in the documented shape."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -85,7 +85,12 @@ class Spelling:
     @classmethod
     def of_project(cls) -> "Spelling":
         """Return the spelling that CHANNELS_TYPED asks for."""
-        return cls(settings.get("MESSAGE_ACTION_KEY"), bool(settings.get("CAMELIZE")))
+        return cls.of(settings.read())
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Spelling":
+        """Return the spelling that ``options``, by the names of CHANNELS_TYPED, ask for."""
+        return cls(options["MESSAGE_ACTION_KEY"], bool(options["CAMELIZE"]))
 
     @property
     def is_plain(self) -> bool:
