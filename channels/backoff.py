@@ -20,7 +20,7 @@ class Backoff:
         """Count a failure and return the seconds to wait: between half and all of a bound that doubles."""
         bound = min(self._longest, self._first * float(1 << min(self.failures, 16)))
         self.failures += 1
-        return bound * random.uniform(0.5, 1.0)
+        return bound * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
     def recovered(self) -> bool:
         """Start over; return whether there had been a failure."""

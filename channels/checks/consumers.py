@@ -31,7 +31,7 @@ def connect_consumers() -> list[Any]:
     for alias in usable_configs():
         try:
             entries = channel_layers[alias].router.root.routing
-        except Exception:  # check_layers names it
+        except Exception:  # noqa: S112 - check_layers names it
             continue
         consumers = [routed.consumer for routed in walk(entries) if CONNECT in routed.channels]
         found.update((id(consumer), consumer) for consumer in consumers)

@@ -136,7 +136,7 @@ def check_local_layers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list
     for alias in usable_configs():
         try:
             is_local = channel_layers[alias].local_only()
-        except Exception:  # check_layers names it
+        except Exception:  # noqa: S112 - check_layers names it
             continue
         if is_local:
             found.append(catalogue.LOCAL_LAYER(f"The channel layer {alias!r} reaches this process only."))

@@ -74,7 +74,7 @@ class Store:
         """
         ready = [queue for queue in queues if queue in self.queues]
         while ready:
-            queue = ready.pop(random.randrange(len(ready)))
+            queue = ready.pop(random.randrange(len(ready)))  # noqa: S311 - fairness, not a secret
             self.purge(queue, now)
             entries = self.queues.get(queue)
             if entries is None:

@@ -34,7 +34,7 @@ class Child:
         self.generation = generation
         self.link, theirs, environment = open_line(os.environ)
         try:
-            self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
+            self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])  # noqa: S603 - our own command
         except BaseException:
             self.link.close()
             raise

@@ -20,7 +20,7 @@ class Budget:
     """
 
     def __init__(self, messages: int) -> None:
-        self.limit = messages + random.randint(0, int(messages * JITTER))
+        self.limit = messages + random.randint(0, int(messages * JITTER))  # noqa: S311 - jitter, not a secret
         self.on_spent: Callable[[], None] | None = None
         self._left = self.limit
         self._lock = threading.Lock()

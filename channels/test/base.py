@@ -98,7 +98,7 @@ class Client:
 
     def __init__(self, alias: str = DEFAULT_CHANNEL_LAYER) -> None:
         self.alias = alias
-        self.reply_channel = alias + "".join(random.choices(string.ascii_letters, k=CLIENT_LETTERS))
+        self.reply_channel = alias + "".join(random.choices(string.ascii_letters, k=CLIENT_LETTERS))  # noqa: S311 - a test's name, not a secret
 
     @property
     def channel_layer(self) -> ChannelLayerWrapper:

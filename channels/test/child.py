@@ -56,7 +56,7 @@ def main() -> None:
     """Take over the settings of the test, and run what it asks for until SIGTERM or the end of the test."""
     report = Report(int(sys.argv[1]))
     try:
-        target, options, handover = pickle.load(sys.stdin.buffer)
+        target, options, handover = pickle.load(sys.stdin.buffer)  # noqa: S301 - its own parent wrote it
         threading.Thread(target=_watch_test, daemon=True).start()
         _set_up(report, handover)
         import_string(target)(report, **options)

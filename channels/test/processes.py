@@ -39,7 +39,7 @@ class LiveProcess:
         self.errors: list[str] = []
         reader, writer = os.pipe()
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-c", "from channels.test.child import main; main()", str(writer)],
                 stdin=subprocess.PIPE,
                 pass_fds=[writer],

@@ -41,13 +41,13 @@ def pauses(patience: float) -> Iterator[float]:
     end = time.monotonic() + patience
     pause = 0.0002
     while time.monotonic() < end:
-        yield pause * random.uniform(0.5, 1.5)
+        yield pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
         pause = min(pause * 1.5, 0.005)
 
 
 def default_directory(prefix: str) -> Path:
     """Return the directory in which this user's layers with this prefix meet; in memory where the system has that."""
-    base = Path("/dev/shm")
+    base = Path("/dev/shm")  # noqa: S108 - its directory is checked before use
     if not (base.is_dir() and os.access(base, os.W_OK)):
         base = Path(tempfile.gettempdir())
     return base / f"channels-{os.getuid()}-{prefix}"

@@ -97,7 +97,7 @@ class Durable:
         while True:
             if queue := self._due(queues):
                 taken = yield self.take(queue, limit, in_hand, look=True)
-            elif (queue := random.choice(queues)) in self._busy:
+            elif (queue := random.choice(queues)) in self._busy:  # noqa: S311 - fairness, not a secret
                 # There was more than could be taken, so it is asked for at once, without a ticket.
                 taken = yield self.take(queue, limit, in_hand)
             else:

@@ -365,7 +365,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
             ValueError: There is no such shard.
         """
         if index is None:
-            index = random.randrange(len(self.shards))
+            index = random.randrange(len(self.shards))  # noqa: S311 - any of them will do
         if not 0 <= index < len(self.shards):
             raise ValueError(f"There are only {len(self.shards)} hosts - you asked for {index}!")
         return self.shards[index].client()
