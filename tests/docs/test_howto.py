@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from tests.support.cluster import cluster_port
 from tests.support.howto import SECONDS, Site, hear
@@ -183,6 +183,35 @@ def test_notifications(tmp_path: Path, redis_server: RedisServer) -> None:
                 assert hear(self.ben, {"text": "for ben"}) == []
 
         read(site, "notifications", Look())
+
+
+def test_delayed_work(tmp_path: Path, redis_server: RedisServer) -> None:
+    """A reminder comes when it is due, a job's message at once, and Celery's again and again."""
+    broker = f"redis://127.0.0.1:{redis_server.port}/1"
+    with building(tmp_path, {"redis://localhost:6379/1": broker, "5.0": "1.0"}) as site, ExitStack() as sockets:
+
+        class Look:
+            def delayed(self) -> None:
+                site.wait_until_up()
+                site.reader.wait_for_log("Running delay server")
+                self.socket = sockets.enter_context(site.socket("/reminders/"))
+                self.socket.send('{"text": "second", "seconds": 1.5}')
+                self.socket.send('{"text": "first", "seconds": 0.5}')
+                assert hear(self.socket, {"text": "second"}) == [{"text": "first"}]
+
+            def sent(self) -> None:
+                assert hear(self.socket, {"text": "A new hour"}) == []
+
+            def beaten(self) -> None:
+                # The server has noticed the new files, and starts again.
+                wait_for(self.hears_twice, "two beats", SECONDS)
+
+            def hears_twice(self) -> bool:
+                with suppress(OSError, WebSocketException), site.socket("/reminders/") as socket:
+                    return hear(socket, {"text": "Stretch"}) == hear(socket, {"text": "Stretch"}) == []
+                return False
+
+        read(site, "delayed-work", Look())
 
 
 def test_redis_high_availability(tmp_path: Path) -> None:

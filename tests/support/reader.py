@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.support.blocks import blocks_of
-from tests.support.processes import free_port, stop
+from tests.support.processes import free_port, stop, wait_for
 
 ENDLESS = re.compile(r"runserver|runworker|rundelay|^uvicorn|^celery|^haproxy|^redis-server")
 """Commands that go on until they are stopped."""
@@ -125,6 +125,10 @@ class Reader:
                 words, cwd=self.directory, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
         self.running.append(process)
+
+    def wait_for_log(self, text: str) -> None:
+        """Wait until a command has printed ``text``."""
+        wait_for(lambda: text in self.log(), f"{text!r} in the log", 60)
 
     def log(self) -> str:
         """Return what the commands printed."""
