@@ -39,6 +39,7 @@ EXTRAS["tests"] = [
     *EXTRAS["tracing"],
     *EXTRAS["top"],
     "celery>=5.4",
+    "codespell>=2.4",
     "coverage[toml]>=7.5",
     "daphne>=4.1.2",
     "django-stubs>=5.2",

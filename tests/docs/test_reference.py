@@ -1,0 +1,142 @@
+"""What the code has is in the documentation, and what the documentation names is in the code; its links are good."""
+
+import importlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.management import load_command_class
+from django.core.management.base import BaseCommand
+from django.core.management.commands.runserver import Command as Runserver
+
+import channels
+import channels.test
+from tests.support.blocks import PAGES
+from tests.support.processes import ROOT
+from tests.test_architecture import PACKAGE, PUBLIC_NAMES
+
+REFERENCE = [page for page in PAGES if page.parent.name == "reference"]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+API = "\n".join(page.read_text(encoding="utf-8") for page in REFERENCE)
+DIRECTIVE = re.compile(r"^\.\. auto(\w+):: ([\w.]+)\n((?:   .*\n)*)", re.MULTILINE)
+
+KNOWN_HOSTS = {
+    "docs.djangoproject.com",
+    "docs.pydantic.dev",
+    "redis.io",
+    "www.asyncapi.com",
+    "www.rfc-editor.org",
+}
+"""Sites that pages may lead to; a new one is added with thought, since links to it may rot."""
+
+EXAMPLES = re.compile(r"(?:.+\.)?example(?:\.\w+)?|localhost|127\.0\.0\.1|interface|testserver")
+"""Hosts of examples, which nobody follows."""
+
+COMMANDS = sorted(
+    (path.relative_to(PACKAGE.parent).parts[:-3], path.stem) for path in PACKAGE.rglob("management/commands/[a-z]*.py")
+)
+
+
+# Names
+
+
+@cache
+def described() -> list[Any]:
+    """Return every object that the reference describes."""
+    found = []
+    for kind, path, options in DIRECTIVE.findall(API):
+        module, _, name = path.rpartition(".")
+        if kind == "module":
+            found += members(importlib.import_module(path), options)
+        elif kind in ("class", "function", "exception"):
+            found.append(getattr(importlib.import_module(module), name))
+    return found
+
+
+def members(module: Any, options: str) -> Iterator[Any]:
+    """Yield what ``automodule`` takes from a module."""
+    listed = re.search(r":members:((?:.*\n?)+?)(?=   :|\Z)", options)
+    names = re.findall(r"\w+", listed[1]) if listed else []
+    left_out = re.search(r":exclude-members: (.+)", options)
+    for name, value in vars(module).items():
+        is_taken = name in names if names else getattr(value, "__module__", None) == module.__name__
+        if is_taken and (left_out is None or name not in left_out[1].split(", ")):
+            yield value
+
+
+PUBLIC = sorted(
+    {f"{module}.{name}" for module, names in PUBLIC_NAMES.items() for name in names.split()}
+    | {f"channels.{name}" for name in channels.__all__}
+    | {f"channels.test.{name}" for name in channels.test.__all__}
+)
+
+
+@pytest.mark.parametrize("path", [path for path in PUBLIC if ".management." not in path])
+def test_public_name_is_in_the_reference(path: str) -> None:
+    """Described from its docstring or, where it is a value or an old name, named in words."""
+    module, _, name = path.rpartition(".")
+    value = getattr(importlib.import_module(module), name)
+    is_described = any(value is each for each in described())
+    assert is_described or f"``{name}``" in API or f"autodata:: {path}\n" in API
+
+
+# Commands
+
+
+def test_commands_are_found() -> None:
+    """All that the package brings."""
+    assert {name for _, name in COMMANDS} >= {"channels", "runserver", "runworker", "rundelay", "legacyreport"}
+
+
+@pytest.mark.parametrize(("app", "name"), [pytest.param(".".join(app), name, id=name) for app, name in COMMANDS])
+def test_command_and_its_options_are_in_the_documentation(app: str, name: str) -> None:
+    """Each option of ours, wherever its page is."""
+    assert name in TEXT
+    ours = options_of(load_command_class(app, name), name)
+    missing = {option for option in ours if f"``{option}" not in TEXT and f"[{option}" not in TEXT}
+    assert missing == set()
+
+
+def options_of(command: BaseCommand, name: str) -> set[str]:
+    """Return the long options of a command that are not Django's own."""
+    parser = command.create_parser("manage.py", name)
+    django = Runserver() if name == "runserver" else BaseCommand()
+    theirs = set(django.create_parser("manage.py", name)._option_string_actions)
+    found = set(parser._option_string_actions)
+    for action in parser._actions:
+        for inner in (action.choices or {}).values() if isinstance(action.choices, dict) else ():
+            found |= set(inner._option_string_actions)
+    return {option for option in found - theirs if option.startswith("--")} - {"--help"}
+
+
+# Links
+
+
+def links() -> Iterator[tuple[str, str]]:
+    """Yield every address that pages and docstrings name, and where."""
+    files = [*PAGES, *(ROOT / "changelog.d").glob("*.rst")]
+    files += [path for kind in ("py", "html") for path in PACKAGE.rglob(f"*.{kind}")] if PACKAGE.exists() else []
+    for file in files:
+        for address in re.findall(r"\bhttps?://[\w.:-]+[^\s`'\"<>)\\,;]*", file.read_text(encoding="utf-8")):
+            if "{" not in address and "%s" not in address:
+                yield str(file), address.rstrip(".:/")
+
+
+@pytest.mark.parametrize("address", sorted({address for _, address in links()}))
+def test_link_leads_to_a_known_site_over_https(address: str) -> None:
+    """Examples aside. Whether the page is still there is not asked: tests need no network."""
+    parts = urlsplit(address)
+    if not EXAMPLES.fullmatch(parts.hostname or ""):
+        assert parts.scheme == "https"
+        assert parts.hostname in KNOWN_HOSTS
+
+
+def test_readme_names_pages_that_exist() -> None:
+    """The README is read where references are plain text."""
+    text = (ROOT / "README.rst").read_text(encoding="utf-8")
+    named = set(re.findall(r"``((?:docs|examples|js|\.ci)/[\w./-]+)``", text))
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
