@@ -48,7 +48,7 @@ class RedisUpkeep:
         self._ring = ring
         self._life_ms = round(group_expiry * 1000)
         self._epoch_ms = round(max(group_expiry, SHORTEST_LIFE) * 1000)
-        self._last: dict[str, str] = {}
+        self._last: dict[tuple[int, str], str] = {}
 
     def epoch(self) -> str:
         """Return what changes when a server has lost its keys; one out of reach is taken to have them still."""
@@ -70,10 +70,10 @@ class RedisUpkeep:
         if not replies:
             raise next(iter(errors.values()))
         found = {shard: iter(answers[1::2]) for shard, answers in replies.items()}
-        for shard, key in places:
-            if shard in found:
-                self._last[key] = (next(found[shard]) or b"").decode()
-        return ",".join(self._last.get(key, "") for _, key in places)
+        for place in places:
+            if place[0] in found:
+                self._last[place] = (next(found[place[0]]) or b"").decode()
+        return ",".join(self._last.get(place, "") for place in places)
 
     def renew(self, channels: Collection[str]) -> None:
         """Renew the memberships of ``channels``."""
