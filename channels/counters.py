@@ -145,6 +145,8 @@ KNOWN: Mapping[str, str] = {
     "process.dropped.malformed": "An announcement in the layer that is not one of a process.",
     "layer.lost.receive": "A worker lost the layer.",
     "layer.regained.receive": "A worker reached the layer again.",
+    "worker.replaced.crash": "A worker process ended that should not have, and its supervisor started another.",
+    "worker.replaced.hang": "A worker process said nothing for too long; its supervisor killed it and started another.",
     "worker.restarted.error": "A worker thread failed outside its consumers and started again.",
     "worker.stopped.grace": "A worker that was told to stop did not finish in time; what it ran is lost.",
     "worker.stopped.memory": "A worker process had more memory than it may and made way for a fresh one.",

@@ -77,7 +77,7 @@ class ChannelsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
         counted = counters.snapshot()
-        yield _events(counted)
+        yield events(counted)
         yield _handshakes(counted)
         yield _sockets(counted)
         for kind, meaning in timings.KINDS.items():
@@ -102,7 +102,9 @@ class ChannelsCollector(Collector):
         yield from _layers(queues)
 
 
-def _events(counted: dict[str, int]) -> Metric:
+def events(counted: dict[str, int] | None = None) -> Metric:
+    """Return what this process counted, or ``counted``, as one family."""
+    counted = counters.snapshot() if counted is None else counted
     family = CounterMetricFamily(
         "channels_events", "What was counted: docs, reference, counters.", labels=("noun", "verb", "reason")
     )

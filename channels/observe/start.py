@@ -74,6 +74,10 @@ class Watch:
             self._sources = [source for source, content in found if content is not None]
         return [(source, content) for source, content in found if content is not None]
 
+    def are_shown_at(self, address: str) -> None:
+        """Take note that the metrics of this process are shown at ``address`` already, whatever the settings say."""
+        self._metrics = address
+
     def _begin(self) -> None:
         if self._pid != os.getpid():  # A fork runs nothing of what its parent runs.
             self._pid, self._metrics = os.getpid(), None

@@ -2,13 +2,16 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 
 from channels.backoff import Backoff
+from channels.supervision import questions
 from channels.supervision.link import open_line
+from channels.supervision.questions import Asker
 from channels.supervision.status import Status
 
 STABLE_SECONDS = 10.0
@@ -33,16 +36,25 @@ class Child:
     def __init__(self, command: Sequence[str], generation: int) -> None:
         self.generation = generation
         self.link, theirs, environment = open_line(os.environ)
+        ours, asked = socket.socketpair()
+        self._asker = Asker(ours)
+        environment[questions.VARIABLE] = str(asked.fileno())
         try:
-            self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])  # noqa: S603 - our own command
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command, env=environment, pass_fds=[theirs.fileno(), asked.fileno()]
+            )
         except BaseException:
             self.link.close()
+            self._asker.close()
             raise
         finally:
             theirs.close()
-        self.started_at = time.monotonic()
+            asked.close()
+        self.started_at = self.heard_at = time.monotonic()
         self.told_at: float | None = None
         self.is_ready = False
+        self.is_given_up = False
+        self._is_stalled = False
         self.status = Status(self._process.pid)
 
     @property
@@ -56,6 +68,21 @@ class Child:
         return time.monotonic() - self.started_at
 
     @property
+    def silence(self) -> float:
+        """Seconds since it last said how it is; it does about twice a second once it is ready."""
+        return time.monotonic() - self.heard_at
+
+    @property
+    def jobs(self) -> str:
+        """What it last said that it runs."""
+        return ", ".join(self.status.jobs) or "no message"
+
+    def notice_stall(self, stall_time: float) -> bool:
+        """Return whether one message has kept it busy for longer than that, and did not when it was asked before."""
+        was_stalled, self._is_stalled = self._is_stalled, self.status.stalled > stall_time
+        return self._is_stalled and not was_stalled
+
+    @property
     def has_retired(self) -> bool:
         """Whether it made way by itself, as it should."""
         return self.status.stopping in ("messages", "memory")
@@ -63,6 +90,8 @@ class Child:
     def listen(self) -> bool:
         """Read what it says; return whether it has just become ready."""
         is_ready, status = self.link.read()
+        if status is not None or is_ready:
+            self.heard_at = time.monotonic()
         self.status = status or self.status
         has_become_ready = is_ready and not self.is_ready
         self.is_ready = self.is_ready or is_ready
@@ -78,6 +107,15 @@ class Child:
         """End it at once."""
         self._process.kill()
 
+    def ask(self, patience: float) -> bytes | None:
+        """Return its metrics as text; None if it does not tell them within ``patience`` seconds."""
+        return self._asker.ask(patience)
+
+    def give_up(self) -> None:
+        """End it, because it does not answer; another is to take its place."""
+        self.is_given_up = True
+        self.kill()
+
     def ended(self) -> int | None:
         """Return its exit status once it has ended; None before."""
         return self._process.poll()
@@ -86,6 +124,7 @@ class Child:
         """Forget a process that has ended."""
         self._process.wait()
         self.link.close()
+        self._asker.close()
 
 
 class Place:

@@ -1,21 +1,28 @@
 """The options of ``runworker`` that limit workers and tell of their health, and what is made of them."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from channels import conf
+from channels.observe.start import watch
 from channels.supervision.children import this_command
 from channels.supervision.health import HealthFile, HealthPort
 from channels.supervision.limits import Budget
 from channels.supervision.link import ToSupervisor
-from channels.supervision.supervisor import Supervisor
+from channels.supervision.questions import answer_in_thread, find_questions
+from channels.supervision.supervisor import HANG_SECONDS, Supervisor
 from channels.supervision.systemd import Systemd
 from channels.supervision.watch import Reporter, Watch
 
 AT_LEAST_ONE = ("threads", "processes", "max_messages", "max_memory")
+
+LEAST_HANG_SECONDS = 2.0
+"""Processes say something about twice a second."""
 
 MIB = 1024 * 1024
 
@@ -47,7 +54,23 @@ def add_arguments(parser: CommandParser) -> None:
         help="How long what runs may take to finish at a stop (default: the setting CHANNELS_STOP_GRACE, "
         f"{conf.SETTINGS['CHANNELS_STOP_GRACE'].default}).",
     )
+    parser.add_argument(
+        "--hang-time",
+        type=float,
+        metavar="SECONDS",
+        help="With --processes: how long a process may say nothing of itself before it is killed and replaced "
+        f"(default: {HANG_SECONDS:g}).",
+    )
+    parser.add_argument(
+        "--metrics-port",
+        metavar="[HOST:]PORT",
+        help="Show metrics to Prometheus, with --processes those of all; comes before the setting CHANNELS_METRICS.",
+    )
     parser.add_argument("--autoreload", action="store_true", help="Start again when the code changes; for development.")
+    _add_watching(parser)
+
+
+def _add_watching(parser: CommandParser) -> None:
     parser.add_argument(
         "--health-file", metavar="PATH", help="Keep a file that is there and fresh while the workers live."
     )
@@ -67,6 +90,8 @@ class Limits:
         grace: Seconds.
         health_file: Path.
         health_port: Host and port.
+        hang_time: Seconds.
+        metrics_port: Host and port.
     """
 
     processes: int | None
@@ -75,6 +100,8 @@ class Limits:
     grace: float
     health_file: str | None
     health_port: tuple[str, int] | None
+    hang_time: float = HANG_SECONDS
+    metrics_port: tuple[str, int] | None = None
 
     def make_budget(self) -> Budget | None:
         """Return what counts the messages of this process, if they are limited."""
@@ -90,10 +117,8 @@ class Limits:
         if self.health_file is not None:
             reporters.append(HealthFile(self.health_file))
         if self.health_port is not None:
-            try:
+            with _names_the_port("--health-port", self.health_port):
                 reporters.append(HealthPort(*self.health_port))
-            except OSError as error:
-                raise CommandError(f"--health-port: cannot listen on {self.health_port}: {error}") from error
         return reporters
 
     def make_watch(self, worker: Any, budget: Budget | None, link: ToSupervisor | None) -> Watch:
@@ -111,7 +136,33 @@ class Limits:
     def make_supervisor(self) -> Supervisor:
         """Return what runs this very command in processes of its own."""
         assert self.processes is not None
-        return Supervisor(this_command(), self.processes, self.grace, Systemd(), self.make_reporters())
+        supervisor = Supervisor(
+            this_command(), self.processes, self.grace, Systemd(), self.make_reporters(), self.hang_time
+        )
+        if self.metrics_port is not None:
+            metrics = _import_metrics()
+            with _names_the_port("--metrics-port", self.metrics_port):
+                metrics.show_all(supervisor.running, *self.metrics_port)
+        return supervisor
+
+    def show_metrics(self) -> None:
+        """Show the metrics of this process, or tell them to the supervisor when it asks.
+
+        Raises:
+            CommandError: The port is taken, or prometheus-client is not installed.
+        """
+        asked = find_questions()
+        if self.metrics_port is None:
+            if asked is not None:
+                asked.close()
+            return
+        metrics = _import_metrics()
+        if asked is not None:
+            answer_in_thread(asked, metrics.make_answer())
+            watch.are_shown_at("{}:{}".format(*self.metrics_port))
+            return
+        with _names_the_port("--metrics-port", self.metrics_port):
+            metrics.show(*self.metrics_port)
 
 
 def read_options(options: Mapping[str, Any]) -> Limits:
@@ -128,6 +179,9 @@ def read_options(options: Mapping[str, Any]) -> Limits:
         raise CommandError("--grace must be 0 or more.")
     if options.get("autoreload") and options.get("processes"):
         raise CommandError("--autoreload does not go with --processes; use --threads in development.")
+    hang_time = options.get("hang_time")
+    if hang_time is not None and hang_time < LEAST_HANG_SECONDS:
+        raise CommandError(f"--hang-time must be {LEAST_HANG_SECONDS:g} or more.")
     max_memory = options.get("max_memory")
     return Limits(
         processes=options.get("processes"),
@@ -135,14 +189,32 @@ def read_options(options: Mapping[str, Any]) -> Limits:
         max_memory=None if max_memory is None else max_memory * MIB,
         grace=conf.get("CHANNELS_STOP_GRACE") if grace is None else grace,
         health_file=options.get("health_file"),
-        health_port=_read_address(options.get("health_port")),
+        health_port=_read_address("--health-port", options.get("health_port")),
+        hang_time=HANG_SECONDS if hang_time is None else hang_time,
+        metrics_port=_read_address("--metrics-port", options.get("metrics_port")),
     )
 
 
-def _read_address(text: str | None) -> tuple[str, int] | None:
+def _import_metrics() -> ModuleType:
+    try:
+        from channels.supervision import metrics
+    except ImportError as error:
+        raise CommandError("--metrics-port needs prometheus-client: pip install 'channels-classic[metrics]'") from error
+    return metrics
+
+
+@contextlib.contextmanager
+def _names_the_port(option: str, address: tuple[str, int]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(f"{option}: cannot listen on {address}: {error}") from error
+
+
+def _read_address(option: str, text: str | None) -> tuple[str, int] | None:
     if text is None:
         return None
     host, _, port = str(text).rpartition(":")
     if not port.isdigit() or int(port) > 65535:
-        raise CommandError(f"--health-port must be a port, or HOST:PORT, not {text!r}.")
+        raise CommandError(f"{option} must be a port, or HOST:PORT, not {text!r}.")
     return host or "127.0.0.1", int(port)

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+SILENT_SECONDS = 10.0
+"""A worker process that has said nothing for longer, where it would about twice a second, does not live."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -22,6 +25,7 @@ class Status:
         is_connected: Whether the layer could be reached when last asked.
         memory: Resident memory, in bytes; 0 where it is not known.
         stopping: Why it is about to end; empty while it is not.
+        silent: Seconds for which its supervisor has heard nothing of it.
     """
 
     pid: int
@@ -31,6 +35,7 @@ class Status:
     is_connected: bool = True
     memory: int = 0
     stopping: str = ""
+    silent: float = 0.0
 
     def dump(self) -> str:
         """Return it as text."""
@@ -83,7 +88,8 @@ def judge(statuses: Sequence[Status], expected: int, stall_time: float, trouble:
     stalled = [status for status in statuses if status.stalled > stall_time]
     lost = [status for status in statuses if not status.is_connected]
     stopping = [status for status in statuses if status.stopping]
-    is_live = bool(statuses) and not stalled
+    silent = [status for status in statuses if status.silent > SILENT_SECONDS]
+    is_live = bool(statuses) and not stalled and not silent
     is_ready = is_live and len(statuses) == expected and not lost and not stopping
     words = [
         f"{len(statuses)} of {expected} worker process(es), {sum(status.messages for status in statuses)} messages"
@@ -92,6 +98,7 @@ def judge(statuses: Sequence[Status], expected: int, stall_time: float, trouble:
         f"process {status.pid} is busy for {status.stalled:.0f} s with {', '.join(status.jobs) or 'no message'}"
         for status in stalled
     ]
+    words += [f"process {status.pid} has said nothing for {status.silent:.0f} s" for status in silent]
     if lost:
         words.append("the channel layer cannot be reached")
     if stopping:

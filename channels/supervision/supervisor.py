@@ -7,9 +7,10 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from channels import conf
+from channels import conf, counters
 from channels.supervision.children import STABLE_SECONDS, Child, Place, describe
 from channels.supervision.status import Health, judge
 from channels.supervision.systemd import Systemd
@@ -22,6 +23,12 @@ LOOK_SECONDS = 0.5
 
 KILL_SECONDS = 5.0
 """How much longer than the grace a process may take to end by itself, before it is killed."""
+
+HANG_SECONDS = 30.0
+"""How long a worker process may say nothing before it is replaced, unless the command says otherwise."""
+
+START_SECONDS = 300.0
+"""How long one may take until it is ready."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -37,13 +44,21 @@ class Supervisor:
         grace: Seconds they may take to finish when they are told to stop.
         systemd: The service manager to tell.
         reporters: Where else the health of all is told.
+        hang_time: Seconds that one may say nothing before it is replaced.
     """
 
     def __init__(
-        self, command: Sequence[str], count: int, grace: float, systemd: Systemd, reporters: Sequence[Reporter] = ()
+        self,
+        command: Sequence[str],
+        count: int,
+        grace: float,
+        systemd: Systemd,
+        reporters: Sequence[Reporter] = (),
+        hang_time: float = HANG_SECONDS,
     ) -> None:
         self._command = command
         self._grace = grace
+        self._hang_time = hang_time
         self._systemd = systemd
         self._reporters = [systemd, *reporters]
         self._places = [Place(number) for number in range(1, count + 1)]
@@ -54,6 +69,11 @@ class Supervisor:
         self._has_killed = False
         self._stall_time: float = conf.get("CHANNELS_STALL_TIME")
         self._selector = selectors.DefaultSelector()
+
+    def running(self) -> list[tuple[int, Child]]:
+        """Return the processes that take messages, with the numbers of their places. Safe in threads."""
+        children = [(place.number, place.child) for place in self._places]
+        return [(number, child) for number, child in children if child is not None and child.is_ready]
 
     def run(self) -> int:
         """Run until told to stop and all processes have ended; return the exit status."""
@@ -92,6 +112,8 @@ class Supervisor:
     def _pass(self, signals: socket.socket) -> None:
         for place in self._places:
             self._look(place)
+            for child in place.children:
+                self._mind_silence(child)
         self._renew()
         self._report()
         for key, _ in self._selector.select(min(LOOK_SECONDS, self._systemd.interval)):
@@ -157,6 +179,24 @@ class Supervisor:
         elif child.age >= STABLE_SECONDS and child.is_ready and place.settled():
             logger.warning("Worker process %d runs; the crash loop is over.", child.pid)
 
+    def _mind_silence(self, child: Child) -> None:
+        """End a process that hangs, as it could not do so itself; name one whose consumer does."""
+        if child.is_given_up or child.told_at is not None:
+            return
+        if child.notice_stall(self._stall_time):
+            logger.warning("Worker process %d is busy for %.0f s with %s.", child.pid, child.status.stalled, child.jobs)
+        if child.silence <= (self._hang_time if child.is_ready else START_SECONDS):
+            return
+        counters.add("worker.replaced.hang")
+        what = f"has said nothing, the last time it ran {child.jobs}," if child.is_ready else "has not become ready"
+        logger.error(
+            "Worker process %d %s for %.0f s: it hangs. It is killed, what it runs is lost, and another is started.",
+            child.pid,
+            what,
+            child.silence,
+        )
+        child.give_up()
+
     def _on_end(self, place: Place, child: Child, status: int) -> None:
         if child.told_at is not None:
             if status:
@@ -167,6 +207,8 @@ class Supervisor:
         elif child.has_retired and status == 0:
             logger.info("Worker process %d has made way for a fresh one (%s).", child.pid, child.status.stopping)
         else:
+            if not child.is_given_up:
+                counters.add("worker.replaced.crash")
             pause = place.failed(child)
             logger.error(
                 "Worker process %d of place %d %s, %.1f s after its start%s; another is started in %.1f s.",
@@ -221,4 +263,9 @@ class Supervisor:
         children = [place.child for place in self._places if place.child is not None and place.child.is_ready]
         loops = [str(place.number) for place in self._places if place.is_in_crash_loop]
         trouble = f"crash loop in place {', '.join(loops)}" if loops else "stopping" if self._stops else ""
-        return judge([child.status for child in children], len(self._places), self._stall_time, trouble)
+        return judge(
+            [replace(child.status, silent=child.silence) for child in children],
+            len(self._places),
+            self._stall_time,
+            trouble,
+        )

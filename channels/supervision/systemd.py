@@ -14,6 +14,9 @@ logger = logging.getLogger("django.channels")
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """How systemd says where it listens. Not for the children of a service: they are not who it asks."""
 
+PATIENCE = 5.0
+"""Seconds that what is said once may wait until systemd listens; what is said again and again does not wait."""
+
 
 class Systemd:
     """Says when the service is ready, reloads, stops and lives. Does nothing where nobody listens.
@@ -36,13 +39,16 @@ class Systemd:
         self._fed_at = 0.0
         self._text = ""
 
-    def notify(self, *lines: str) -> None:
-        """Send ``lines``, such as ``READY=1``."""
+    def notify(self, *lines: str, patience: float = PATIENCE) -> None:
+        """Send ``lines``, such as ``READY=1``; wait up to ``patience`` seconds for a service manager that is busy."""
         if not self._address:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
+                notifier.settimeout(patience)
                 notifier.sendto("\n".join(lines).encode(), self._address)
+        except BlockingIOError:
+            logger.debug("systemd does not listen now: %s", lines)
         except OSError as error:
             logger.warning("Cannot notify systemd: %s", error)
 
@@ -62,11 +68,11 @@ class Systemd:
         """Tell how it is; where it does not live, the watchdog is not told that it does."""
         if health.text != self._text:
             self._text = health.text
-            self.notify(f"STATUS={health.text}")
+            self.notify(f"STATUS={health.text}", patience=0)
         now = time.monotonic()
         if health.is_live and now >= self._fed_at + self.interval / 2:
             self._fed_at = now
-            self.notify("WATCHDOG=1")
+            self.notify("WATCHDOG=1", patience=0)
 
     def close(self) -> None:
         """Nothing is open."""

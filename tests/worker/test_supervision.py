@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.processes import free_port, wait_for
 from tests.support.redis import RedisServer
+from tests.support.systemd import ServiceManager
 from tests.support.workers import SECONDS, Workers
 
 pytestmark = pytest.mark.slow
@@ -200,28 +200,11 @@ def test_hangup_with_code_that_does_not_start_keeps_the_old_processes(workers: W
 # Telling of health
 
 
-class ServiceManager:
-    """Listens as systemd does."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.settimeout(SECONDS)
-        self.heard: list[str] = []
-
-    def wait_for(self, line: str) -> None:
-        """Wait until ``line`` is among what was said."""
-        while line not in self.heard:
-            self.heard += self.socket.recv(4096).decode().splitlines()
-
-
 @pytest.fixture
 def systemd(tmp_path: Path) -> Iterator[ServiceManager]:
     """A service manager that is told things."""
-    manager = ServiceManager(tmp_path / "notify")
-    yield manager
-    manager.socket.close()
+    with ServiceManager(tmp_path / "notify") as manager:
+        yield manager
 
 
 @pytest.mark.parametrize("options", [(), ("--processes", "2")])

@@ -102,6 +102,7 @@ class Command(BaseCommand):
 
     def run_worker(self, layer: Any, limits: Limits, options: dict[str, Any], link: ToSupervisor | None) -> None:
         """Run the worker of this process until it ends."""
+        limits.show_metrics()
         budget = limits.make_budget()
         worker = self.make_worker(layer, options, **({} if budget is None else {"after_message": budget.spend}))
         self.logger.info("Running worker against channel layer %s", layer)
@@ -122,6 +123,7 @@ class Command(BaseCommand):
             thread.join(limits.grace)
 
         atexit.register(finish)
+        limits.show_metrics()
         worker_process_ready.send(sender=worker)
         worker.ready()
         worker.run()
