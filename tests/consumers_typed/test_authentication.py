@@ -12,6 +12,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.throttling import SimpleRateThrottle
 
+from channels.registry import channel_layers
 from channels.test import SocketRefused
 from channels.typed import (
     AllowAny,
@@ -92,6 +93,32 @@ def test_client_is_refused_before_the_socket_opens(open_socket):
         open_socket(routes=consumer(Members, refuse_before_open=True))
     assert caught.value.status == 403
     assert b"Authentication credentials were not provided." in caught.value.body
+
+
+@pytest.mark.parametrize("is_admitted", [True, False])
+def test_hooks_run_for_admitted_clients_only(open_socket, user, is_admitted):
+    """In their order, when the client is in its groups; for others nothing runs and nothing is joined."""
+    ran = []
+
+    class Hooked(Members):
+        groups = ["hooked"]
+
+        def build_groups(self):
+            ran.append("build_groups")
+            return ["hooked.own"]
+
+        def post_authentication(self):
+            ran.append(self.groups)
+
+        def disconnect(self, message, **kwargs):
+            ran.append("disconnect")
+
+    socket = open_socket(routes=[Hooked.as_route()], user=user if is_admitted else None, expect=None)
+    outcome(socket)
+    assert len(channel_layers["default"].group_channels("hooked")) == is_admitted
+    socket.close() if is_admitted else socket.receive_close()
+    assert socket.receive_nothing()
+    assert ran == (["build_groups", ["hooked", "hooked.own"], "disconnect"] if is_admitted else [])
 
 
 def test_refusal_before_opening_may_be_the_setting(open_socket, settings):

@@ -311,6 +311,17 @@ def test_log_lines_have_the_context_of_their_connection(open_socket, user, lines
     assert all(hasattr(each, "ip") for each in records)
 
 
+def test_beginning_and_end_of_a_connection_are_logged(open_socket, caplog):
+    """With the close code."""
+    with caplog.at_level(logging.INFO, "django.channels.typed"):
+        socket = open_socket(routes=plain())
+        socket.close(4002)
+        socket.receive_nothing()
+    first, last = [record for record in caplog.records if "ebsocket" in record.msg % record.args]
+    assert (first.args[0], last.args[0]) == ("Websocket connected", "Disconnecting websocket")
+    assert (first.request_id, last.code) == (last.request_id, 4002)
+
+
 def test_connections_without_a_request_id_get_one(open_socket, lines):
     """Each its own."""
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""A project with typed consumers behind uvicorn and two workers on Redis, over real sockets."""
+"""A project with typed consumers behind two servers and two workers on Redis, over real sockets."""
 
 import pytest
 
@@ -84,10 +84,25 @@ def test_group_message_is_marked_for_each_member(site, path, elsewhere):
     assert ask(far, talk("who?"))[0]["payload"] == {"name": "somebody", "text": "who?"}
 
 
+def test_marks_are_right_across_servers(site):
+    """Tabs of the sender's user, strangers and the anonymous, on the sender's server and on the other."""
+    sender = site.open("/corner/wide/", "ada")
+    others = [
+        (name, site.open("/corner/wide/", name, server=server)) for name in ("ada", "bob", None) for server in (0, 1)
+    ]
+    for _ in range(2):
+        sender.send_json(talk("hi"))
+        heard = sender.receive_json(SECONDS)
+        assert (heard["is_mine"], heard["is_current"]) == (True, True)
+        for name, socket in others:
+            heard = socket.receive_json(SECONDS)
+            assert (heard["is_mine"], heard["is_current"]) == (name == "ada", False)
+
+
 @pytest.mark.parametrize("view", ["tell", "atell"])
 def test_views_tell_consumers(site, view):
     """From a synchronous view and an asynchronous one, each member by its own user."""
-    sockets = [site.open("/notices/", user) for user in ("ada", None)]
+    sockets = [site.open("/notices/", user, server=server) for server, user in enumerate(("ada", None))]
     site.get(f"/{view}/?text=soon&level=warning")
     assert [socket.receive_json(SECONDS) for socket in sockets] == [
         toast(text="WARNING: soon", to="ada"),

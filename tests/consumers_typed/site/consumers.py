@@ -1,6 +1,6 @@
 """The consumers of the project, one for each thing that typed consumers do."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 from rest_framework.authentication import SessionAuthentication
@@ -182,7 +182,7 @@ class CrewRoom(TypedConsumer[CrewTalk, None, NoteHeard, Crew]):
     queryset = Crew.objects.get_queryset()
 
     member: Member
-    groups: ClassVar[list[str]]
+    groups: list[str]
 
     def build_groups(self) -> list[str]:
         """Be in the group of the crew."""

@@ -1,4 +1,4 @@
-"""The project in processes of its own: a server on a free port, workers behind it, and sockets to it."""
+"""The project in processes of its own: two servers on free ports, workers behind them, and sockets to them."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ class Site:
     """
 
     def __init__(self, directory: Path, redis_url: str, package: str = "tests.consumers_typed.site") -> None:
-        self.port = free_port()
+        self.ports = [free_port(), free_port()]
         self.package = package
         environment = {
             "TYPED_SITE_DB": str(directory / "site.sqlite3"),
@@ -38,7 +38,7 @@ class Site:
         self.sockets = ExitStack()
 
     def start(self, workers: int = 2) -> None:
-        """Make the database, start the server and the workers."""
+        """Make the database, start the servers and the workers."""
         prepared = subprocess.run(
             [sys.executable, "-m", f"{self.package}.prepare"],
             cwd=ROOT,
@@ -50,29 +50,34 @@ class Site:
         assert prepared.returncode == 0, prepared.stderr
         self.cookies = json.loads(prepared.stdout)
         application = f"{self.package}.asgi:application"
-        self.processes.start(["-m", "uvicorn", application, "--port", str(self.port), "--log-level", "warning"])
+        for port in self.ports:
+            self.processes.start(["-m", "uvicorn", application, "--port", str(port), "--log-level", "warning"])
         for _ in range(workers):
             self.processes.start(["-m", "django", "runworker"])
-        self.processes.wait_for_port(self.port)
+        for port in self.ports:
+            self.processes.wait_for_port(port)
         self.processes.wait_for_log("Listening on channels", workers)
 
     def get(self, path: str) -> Any:
         """Return what a view answers."""
-        answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=SECONDS)
+        answer = httpx.get(f"http://127.0.0.1:{self.ports[0]}{path}", timeout=SECONDS)
         assert answer.status_code == 200, self.log()
         return answer.json()
 
-    def open(self, path: str, user: str | None = None, *, expect: int | None = 200, **options: Any) -> LiveTypedSocket:
+    def open(
+        self, path: str, user: str | None = None, *, expect: int | None = 200, server: int = 0, **options: Any
+    ) -> LiveTypedSocket:
         """Open a socket, of a user if one is named; ``close_sockets`` closes it.
 
         Args:
             path: Its path.
             user: A name that ``prepare`` knows.
             expect: Status of the authentication, which is read; None: nothing is read.
+            server: Which of the two.
             options: For ``LiveTypedSocket``.
         """
         cookies = {"sessionid": self.cookies[user]} if user else {}
-        url = f"ws://127.0.0.1:{self.port}{path}"
+        url = f"ws://127.0.0.1:{self.ports[server]}{path}"
         socket = self.sockets.enter_context(LiveTypedSocket(url, cookies=cookies, proxy=None, **options))
         if expect is not None:
             payload = socket.wait_for_auth(SECONDS).payload
