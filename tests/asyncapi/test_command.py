@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,11 @@ def test_missing_yaml_is_named(routed: None, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_missing_extra_is_named(routed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also by the command."""
+    """By the command and by the pages."""
     for name in [name for name in sys.modules if name.startswith("channels.typed")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pydantic", None)
     with pytest.raises(CommandError, match=r"pip install .channels-classic\[typed\]"):
         generate()
+    with pytest.raises(ImportError, match=r"pip install .channels-classic\[typed\]"):
+        import_module("channels.typed.urls")

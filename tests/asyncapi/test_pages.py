@@ -103,7 +103,7 @@ def test_reference_shows_channels_and_fields(staff: Client) -> None:
         "/desks/{building}/",
         "Take a question.",
         "payload.answer_by",
-        "at most 80 characters",
+        "length at most 80",
         "Answered with",
     ):
         assert text in page

@@ -130,3 +130,16 @@ def test_members_of_the_team_do_not_see_the_playground(ben: TeamPage) -> None:
     assert ben.text("h1").startswith("Team chat")
     assert "payload.text" in ben.text("#RoomConsumer")
     ben.screenshot("reference")
+
+
+@pytest.mark.parametrize("path", ["/sockets/", "/sockets/playground/"])
+def test_page_fits_a_narrow_window(anna: TeamPage, path: str) -> None:
+    """Only tables scroll sideways."""
+    size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    anna.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        anna.chrome.get(f"{anna.site.url}{path}")
+        anna.screenshot(f"narrow-{path.strip('/').replace('/', '-')}")
+        assert anna.js("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    finally:
+        anna.chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -13,11 +13,11 @@ _NOTES = {
     "exclusiveMinimum": "above {}",
     "exclusiveMaximum": "below {}",
     "multipleOf": "a multiple of {}",
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
+    "minLength": "length at least {}",
+    "maxLength": "length at most {}",
     "pattern": "matches {}",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
+    "minItems": "number of items at least {}",
+    "maxItems": "number of items at most {}",
 }
 
 

@@ -64,7 +64,7 @@ class OwnPages:
 
     def get_handler(self, message: Any, **kwargs: Any) -> Any:
         """Look at the origin of the page first."""
-        return allowed_hosts_only(super().get_handler(message, **kwargs))  # type: ignore[misc]
+        return allowed_hosts_only(super().get_handler(message, **kwargs))
 
 
 class RoomConsumer(OwnPages, TypedConsumer[PingMessage, TopicEvent, SaidMessage | SomebodyTypesMessage, Room]):
