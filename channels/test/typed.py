@@ -194,7 +194,7 @@ class TypedTestCase(ChannelTestCase):
 
     # The place before ``setUp``, which subclasses override without calling ours.
     def _callSetUp(self) -> None:
-        self._communicators: list[TypedSession] = []
+        self._auth_communicator: TypedSession | None = None
         self._stack = ExitStack()
         self.addCleanup(self._stack.close)
         super()._callSetUp()
@@ -235,13 +235,14 @@ class TypedTestCase(ChannelTestCase):
             **options,
         )
         self._stack.enter_context(session)
-        self._communicators.append(session)
         return session
 
     @property
     def auth_communicator(self) -> TypedSession:
-        """The first socket of the test, opened when it is first asked for."""
-        return self._communicators[0] if self._communicators else self.create_communicator()
+        """The socket that most tests need: always the same one, opened when it is first asked for."""
+        if self._auth_communicator is None:
+            self._auth_communicator = self.create_communicator()
+        return self._auth_communicator
 
 
 class CapturedEvent(NamedTuple):

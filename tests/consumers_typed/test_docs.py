@@ -1,7 +1,9 @@
 """The page on typed consumers: its code is run and sent messages, its table is that of the code."""
 
+import io
 import json
 import re
+import unittest
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -74,6 +76,17 @@ def test_consumers_of_the_page_answer(page):
         handlers.Handlers.send_channel_event("announcements", notice)
 
     assert talk(handlers, "/handlers/", ping, notify_handlers) == [pong, told]
+
+
+def test_tests_of_the_page_pass(page):
+    """As Django's runner would run them, against the page's own chat."""
+    page.run(1)
+    chat, tests = page.run(2), page.run(5)
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(tests.ChatTests)
+    with apply_routes(chat.channel_routing):
+        result = unittest.TextTestRunner(stream=io.StringIO()).run(suite)
+    assert result.testsRun == 3
+    assert result.wasSuccessful(), result.errors + result.failures
 
 
 def test_options_of_the_page_are_those_of_the_code():

@@ -36,6 +36,13 @@ class TestCommunicators(TypedTestCase):
         (answer,) = self.auth_communicator.receive_all_json()
         assert answer["payload"]["user"] == "ada"
 
+    def test_sockets_are_told_apart(self):
+        """The one of the case stays the same, whatever is opened before it or after it."""
+        other = self.create_communicator()
+        first = self.auth_communicator
+        assert len({other, first, self.create_communicator()}) == 3
+        assert self.auth_communicator is first
+
     def test_messages_are_read_until_completion(self):
         """The completion itself is left out."""
         socket = self.auth_communicator
