@@ -1,11 +1,14 @@
 """The files that the deploying page shows: each is of its kind, and its commands have only options that exist."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 from django.core.management import load_command_class
@@ -40,14 +43,51 @@ def test_workers_are_started_with_options_that_exist() -> None:
         assert parser.parse_args(words).grace
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".service"], ids=lambda path: str(path.name))
-def test_units_are_what_systemd_reads(path: Path) -> None:
-    """``systemd-analyze`` finds nothing, where there is one."""
+def systemd_complaints(path: Path) -> list[str]:
+    """Return what systemd finds wrong with a unit."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        pytest.skip("there is no systemd-analyze")
+        text = "Install systemd-analyze (Debian: apt install systemd)."
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(text)
     checked = subprocess.run([analyze, "verify", "--man=no", str(path)], capture_output=True, text=True, check=False)
-    assert not [line for line in checked.stderr.splitlines() if path.name in line], checked.stderr
+    return [line for line in checked.stderr.splitlines() if path.name in line]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".service"], ids=lambda path: str(path.name))
+def test_units_are_what_systemd_reads(path: Path, tmp_path: Path) -> None:
+    """It finds nothing, and it would find a mistake."""
+    assert systemd_complaints(path) == []
+    broken = tmp_path / path.name
+    broken.write_text(path.read_text(encoding="utf-8").replace("TimeoutStopSec=", "TimeoutEndSec="))
+    assert "TimeoutEndSec" in systemd_complaints(broken)[0]
+
+
+def compose_check(path: Path) -> "subprocess.CompletedProcess[str]":
+    """Compare a file with the schema of the Compose specification."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_compose_file_fits_the_compose_specification(tmp_path: Path) -> None:
+    """The schema takes it, and would not take a mistake."""
+    path = DEPLOY / "compose.yaml"
+    checked = compose_check(path)
+    assert checked.returncode == 0, checked.stdout
+    broken = tmp_path / "compose.yaml"
+    broken.write_text(path.read_text(encoding="utf-8").replace("stop_grace_period", "stop_period"))
+    checked = compose_check(broken)
+    assert checked.returncode == 1
+    assert "'stop_period' was unexpected" in checked.stdout
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.34"])
+def test_manifests_fit_the_schemas_of_kubernetes(version: str) -> None:
+    """Every document is one that this version takes, with no key that it does not know."""
+    for document in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8")):
+        kubernetes_validate.validate(document, version, strict=True)
+        broken = {**document, "spec": {**document["spec"], "replica": 2}}
+        with pytest.raises(kubernetes_validate.ValidationError, match="replica"):
+            kubernetes_validate.validate(broken, version, strict=True)
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml"])
