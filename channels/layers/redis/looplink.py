@@ -72,6 +72,17 @@ class LoopLink:
         assert self._facts is not None
         return self._facts
 
+    @property
+    def known(self) -> Facts:
+        """What is known of a server that has answered.
+
+        Raises:
+            LayerUnavailable: It was lost meanwhile.
+        """
+        if self._facts is None:
+            raise self.shard.unavailable(ConnectionError("the connection was lost before the answer was read"))
+        return self._facts
+
     async def exchange(self, commands: Sequence[bytes]) -> list[Any]:
         """Send ``commands`` in one write and return their answers; one exchange at a time.
 

@@ -13,21 +13,12 @@ from redis.exceptions import ResponseError
 
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
+from channels.layers.redis import receiving
 from channels.layers.redis.alive import Heartbeat
 from channels.layers.redis.items import Item, Outcomes
 from channels.layers.redis.looplink import LoopLink
 from channels.layers.redis.plans import Plan, Replies, Step, advance
-from channels.layers.redis.receiving import (
-    REFUSED_SECONDS,
-    Reader,
-    Spare,
-    Where,
-    look,
-    must_look_first,
-    shuffled,
-    take_command,
-    unblock,
-)
+from channels.layers.redis.receiving import Place, Reader, Spare, Where
 from channels.layers.redis.routes import Routes
 from channels.layers.redis.shards import Shard
 
@@ -165,11 +156,10 @@ class LoopLinks:
         while True:
             if not self._routes.is_known:
                 await self._carry_out(self._routes.find_out())
-            order = [(shard, self._routes.server_of(shard)) for shard in shuffled(where)]
-            order = [one for one in order if not self._shards[one[1]].health.is_resting] or order
+            order: Sequence[Place] = receiving.servers_of(where, self._routes, self._shards)
             wait = min(end - time.monotonic(), *(self._shards[server].block_seconds for _, server in order))
             if wait <= 0 or len(order) > 1:
-                taken, order = await self._look_at_all(order, where, limit)
+                taken, order = await self._look(order, where, limit)
                 if taken:
                     return taken
             if wait <= 0:
@@ -177,41 +167,22 @@ class LoopLinks:
             if taken := await self._first_of(order, where, limit, wait):
                 return taken
 
-    async def _look_at_all(
-        self, order: list[tuple[int, int]], where: Where, limit: int
-    ) -> tuple[list[Delivery], list[tuple[int, int]]]:
-        """Take what is there now; return it, and the shards that can be reached."""
-        usable = []
-        problem: LayerUnavailable | None = None
-        for shard, server in order:
-            try:
-                if taken := await self._look(shard, server, where[shard], limit):
-                    return taken, order
-                usable.append((shard, server))
-            except LayerUnavailable as error:  # The others are still worth a look.
-                problem = error
-        if problem is not None and not usable:
-            raise problem
-        return [], usable
-
-    async def _look(self, shard: int, server: int, keys: Sequence[str], limit: int) -> list[Delivery]:
-        facts = await self._command_link(server).facts()
-        looking = asyncio.ensure_future(self.run(look(self._reader, lambda: facts, shard, keys, limit)))
+    async def _look(self, order: Sequence[Place], where: Where, limit: int) -> tuple[list[Delivery], Sequence[Place]]:
+        """Take what is there now; return it, and the places that can be reached."""
+        plan = receiving.look(self._reader, lambda server: self._command_link(server).known, order, where, limit)
+        looking = asyncio.ensure_future(self.run(plan))
         try:
             return await asyncio.shield(looking)
         except asyncio.CancelledError:
             # What the server gives up at this moment must not be lost: the next receive gets it.
             with suppress(LayerUnavailable):
-                self._spare.put(await looking)
+                self._spare.put((await looking)[0])
             raise
 
-    async def _first_of(
-        self, order: Sequence[tuple[int, int]], where: Where, limit: int, wait: float
-    ) -> list[Delivery]:
+    async def _first_of(self, order: Sequence[Place], where: Where, limit: int, wait: float) -> list[Delivery]:
         if len(order) == 1:
-            shard, server = order[0]
-            return await self._wait_on(shard, server, where[shard], limit, wait)
-        tasks = [asyncio.ensure_future(self._wait_on(*one, where[one[0]], limit, wait)) for one in order]
+            return await self._wait_on(order[0], where, limit, wait)
+        tasks = [asyncio.ensure_future(self._wait_on(place, where, limit, wait)) for place in order]
         pending = set(tasks)
         try:
             while pending:
@@ -230,27 +201,28 @@ class LoopLinks:
             raise next(result for result in results if isinstance(result, Exception))
         return taken[0] if taken else []
 
-    async def _wait_on(self, shard: int, server: int, keys: Sequence[str], limit: int, wait: float) -> list[Delivery]:
-        if must_look_first(await self._command_link(server).facts(), limit) and (
-            taken := await self._look(shard, server, keys, limit)
-        ):
-            return taken
+    async def _wait_on(self, place: Place, where: Where, limit: int, wait: float) -> list[Delivery]:
+        shard, server = place
+        if receiving.must_look_first(await self._command_link(server).facts(), limit):
+            taken, _ = await self._look([place], where, limit)
+            if taken:
+                return taken
         idle = self._idle.setdefault(server, [])
         link = idle.pop() if idle else LoopLink(self._shards[server])
         facts = await link.facts()
         try:
-            reply = await link.take(take_command(facts, keys, limit, wait))
+            reply = await link.take(receiving.take_command(facts, where[shard], limit, wait))
         except asyncio.CancelledError:
             # As above.
             with suppress(LayerUnavailable):
-                await self._command_link(server).exchange([unblock(facts)])
+                await self._command_link(server).exchange([receiving.unblock(facts)])
                 self._spare.put(self._reader.read(await link.finish(), facts))
             await link.close()
             raise
         idle.append(link)
         if isinstance(reply, ResponseError):
             self._routes.refused(reply)
-            await asyncio.sleep(REFUSED_SECONDS)
+            await asyncio.sleep(receiving.REFUSED_SECONDS)
             return []
         return self._reader.read(reply, facts)
 

@@ -5,21 +5,26 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from channels import counters, names
+from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.keys import Keys
-from channels.layers.redis.plans import Plan
-from channels.layers.redis.shards import Facts
+from channels.layers.redis.plans import Plan, SomeUnavailable
+from channels.layers.redis.routes import Routes
+from channels.layers.redis.shards import Facts, Shard
 
 logger = logging.getLogger("django.channels.layers")
 
 
 Where = Mapping[int, Sequence[str]]
 """Keys of queues, by shard."""
+
+Place = tuple[int, int]
+"""A shard and its server."""
 
 REFUSED_SECONDS = 0.02
 """Pause when a shard is being moved to another server, before it is looked at again."""
@@ -49,35 +54,61 @@ class Wait:
         self.found: list[Delivery] = []
 
 
+def servers_of(where: Where, routes: Routes, servers: Sequence[Shard]) -> list[Place]:
+    """Return the shards to take from in random order; those of lost servers only if there are no others."""
+    order = [(shard, routes.server_of(shard)) for shard in where]
+    random.shuffle(order)
+    return [place for place in order if not servers[place[1]].health.is_resting] or order
+
+
 def look(
-    reader: "Reader", facts: Callable[[], Facts], shard: int, keys: Sequence[str], limit: int
-) -> Plan[list[Delivery]]:
-    """Plan: take up to ``limit`` messages of one of ``keys`` that are there now.
+    reader: "Reader", facts: Callable[[int], Facts], order: Sequence[Place], where: Where, limit: int
+) -> Plan[tuple[list[Delivery], Sequence[Place]]]:
+    """Plan: take up to ``limit`` messages of one queue that are there now.
 
     Args:
         reader: Makes messages of answers.
-        facts: Returns what is known of the server.
+        facts: Returns what is known of a server that has answered.
+        order: Where to look, one place after the other.
+        where: The keys there.
+        limit: How many messages at most.
+
+    Returns:
+        The messages, and the places that could be reached.
+
+    Raises:
+        LayerUnavailable: None of them could.
     """
-    while True:
-        replies = yield {shard: [take_command(facts(), keys, limit, 0)]}
-        reply = replies[shard][0]
-        taken = reader.read(reply, facts())
-        if taken or not reply:
-            return taken
+    usable: list[Place] = []
+    problem: LayerUnavailable | None = None
+    for shard, server in order:
+        reply: Any = True
+        try:
+            while reply:  # What there was may all have expired.
+                replies = yield {shard: [take_command(None, where[shard], limit, 0)]}
+                reply = replies[shard][0]
+                if taken := reader.read(reply, facts(server)):
+                    return taken, order
+            usable.append((shard, server))
+        except SomeUnavailable as failure:  # The others are still worth a look.
+            problem = failure.errors[shard]
+    if problem is not None and not usable:
+        raise problem from problem.__cause__
+    return [], usable
 
 
-def take_command(facts: Facts, keys: Sequence[str], limit: int, wait: float) -> bytes:
+def take_command(facts: Facts | None, keys: Sequence[str], limit: int, wait: float) -> bytes:
     """Return the command that takes up to ``limit`` entries of one of ``keys``, waiting up to ``wait`` seconds.
 
     The server looks at the keys in the order given, so they are shuffled here: a busy queue must not hide
-    the others. Before Redis 7 a command that waits takes one entry only.
+    the others. Before Redis 7 a command that waits takes one entry only; ``facts`` are needed to wait.
     """
     if len(keys) > 1:
         keys = random.sample(keys, len(keys))
     if wait <= 0:
         return scripts.call(scripts.TAKE, keys, (limit,))
     wait = max(wait, SHORTEST_WAIT)
-    if facts.has_blmpop:
+    if facts is not None and facts.has_blmpop:
         return scripts.command(b"BLMPOP", wait, len(keys), *keys, b"LEFT", b"COUNT", limit)
     return scripts.command(b"BLPOP", *keys, wait)
 
@@ -90,13 +121,6 @@ def must_look_first(facts: Facts, limit: int) -> bool:
 def unblock(facts: Facts) -> bytes:
     """Return the command that, sent over another connection, ends the wait of the one with these ``facts``."""
     return scripts.command(b"CLIENT", b"UNBLOCK", facts.client_id)
-
-
-def shuffled(shards: Iterable[int]) -> list[int]:
-    """Return ``shards`` in random order."""
-    order = list(shards)
-    random.shuffle(order)
-    return order
 
 
 class Reader:

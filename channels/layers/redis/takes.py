@@ -9,20 +9,10 @@ from redis.exceptions import ResponseError
 
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
+from channels.layers.redis import receiving
 from channels.layers.redis.links import Links, Posted, Read
 from channels.layers.redis.merging import MergedSends
-from channels.layers.redis.receiving import (
-    REFUSED_SECONDS,
-    Reader,
-    Spare,
-    Wait,
-    Where,
-    look,
-    must_look_first,
-    shuffled,
-    take_command,
-    unblock,
-)
+from channels.layers.redis.receiving import Place, Reader, Spare, Wait, Where
 from channels.layers.redis.shards import Facts
 from channels.layers.redis.threadlink import Link
 
@@ -55,10 +45,10 @@ class Takes:
         while True:
             if not self._links.routes.is_known:
                 self._links.carry_out(self._links.routes.find_out())
-            order = self._usable(where)
+            order: Sequence[Place] = receiving.servers_of(where, self._links.routes, self._links.shards)
             wait = min(end - time.monotonic(), *(self._links.shards[server].block_seconds for _, server in order))
-            if wait <= 0 or len(order) > 1 or must_look_first(self._links.link(order[0][1]).facts(), limit):
-                taken, order = self._look(order, where, limit)
+            if wait <= 0 or len(order) > 1 or receiving.must_look_first(self._facts(order[0][1]), limit):
+                taken, order = self._links.run(receiving.look(self._reader, self._facts, order, where, limit))
                 if taken:
                     return taken
             if wait <= 0:
@@ -67,38 +57,15 @@ class Takes:
             if taken or waiting.found:
                 return taken
 
-    def _usable(self, where: Where) -> list[tuple[int, int]]:
-        """Return the shards to take from, each with its server, in random order; lost ones if there are no others."""
-        order = [(shard, self._links.routes.server_of(shard)) for shard in shuffled(where)]
-        return [one for one in order if not self._links.shards[one[1]].health.is_resting] or order
+    def _facts(self, server: int) -> Facts:
+        return self._links.link(server).facts()
 
-    def _look(
-        self, order: list[tuple[int, int]], where: Where, limit: int
-    ) -> tuple[list[Delivery], list[tuple[int, int]]]:
-        """Take what is there now; return it, and the shards that can be reached."""
-        usable = []
-        problem: LayerUnavailable | None = None
-        for shard, server in order:
-            try:
-                if taken := self._links.run(
-                    look(self._reader, self._links.link(server).facts, shard, where[shard], limit)
-                ):
-                    return taken, order
-                usable.append((shard, server))
-            except LayerUnavailable as error:  # The others are still worth a look.
-                problem = error
-        if problem is not None and not usable:
-            raise problem
-        return [], usable
-
-    def _wait(
-        self, order: Sequence[tuple[int, int]], where: Where, limit: int, wait: float, along: Wait
-    ) -> list[Delivery]:
+    def _wait(self, order: Sequence[Place], where: Where, limit: int, wait: float, along: Wait) -> list[Delivery]:
         if len(order) == 1:
             shard, server = order[0]
             link = self._links.link(server)
             facts = link.facts()
-            command = take_command(facts, where[shard], limit, wait)
+            command = receiving.take_command(facts, where[shard], limit, wait)
             if along.make_plan is None:
                 return self._read_take(self._ask(link, [command])[0], facts)
             plan = along.make_plan()
@@ -115,7 +82,7 @@ class Takes:
                 link = self._links.link(server, lane)
                 try:
                     facts = link.facts()
-                    link.write([take_command(facts, where[shard], limit, wait)])
+                    link.write([receiving.take_command(facts, where[shard], limit, wait)])
                 except LayerUnavailable as error:  # The other shards are still worth waiting for.
                     problem = error
                     continue
@@ -148,7 +115,7 @@ class Takes:
         failures: list[LayerUnavailable] = []
         for link, second, facts in waiting:
             try:
-                second.exchange([unblock(facts)])
+                second.exchange([receiving.unblock(facts)])
                 more = self._read_take(link.read([b""])[0], facts)
             except LayerUnavailable as error:
                 link.close()
@@ -163,6 +130,6 @@ class Takes:
     def _read_take(self, reply: Any, facts: Facts) -> list[Delivery]:
         if isinstance(reply, ResponseError):
             self._links.routes.refused(reply)
-            time.sleep(REFUSED_SECONDS)
+            time.sleep(receiving.REFUSED_SECONDS)
             return []
         return self._reader.read(reply, facts)
