@@ -181,7 +181,10 @@ def _report(message: Message, consumer: Consumer, error: BaseException) -> None:
     counters.add("consumer.failed.exception")
     if tracing.active is not None:
         tracing.active.failed(error)
-    logger.error("Error processing message with consumer %s:", name_that_thing(consumer), exc_info=error)
+    if isinstance(error, LayerUnavailable):  # Whoever runs the server is to be told, not whoever wrote the consumer.
+        logger.error("Consumer %s failed: %s", name_that_thing(consumer), error)
+    else:
+        logger.error("Error processing message with consumer %s:", name_that_thing(consumer), exc_info=error)
     _answer_failure(message, 500)
 
 

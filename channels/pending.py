@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 from channels import conf, counters, timings
-from channels.exceptions import ChannelFull, ChannelsError
+from channels.exceptions import ChannelFull, ChannelsError, LayerUnavailable
 from channels.layers.base import Outgoing, send_all
 from channels.signals import consumer_finished, consumer_started
 from channels.types import Content
@@ -169,46 +169,60 @@ class PendingMessageStore:
     def _settle(
         self, layer: Any, account: Account | None, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]
     ) -> None:
-        """Act on what each item came to: full channels are tried again for a while, the rest is reported."""
+        """Act on what each item came to.
+
+        What was certainly not sent is tried again for a while, because the channel was full or the server away; the
+        rest is reported.
+        """
         retry_time: float = conf.get("CHANNELS_FLUSH_RETRY_TIME") if self.retry_time is None else self.retry_time
         deadline = time.monotonic() + retry_time
-        full = self._report(account, batch, outcomes)
-        while full and time.monotonic() < deadline:
+        left = self._report(account, batch, outcomes)
+        while left and time.monotonic() < deadline:
             time.sleep(self.retry_interval)
+            batch = [item for item, _ in left]
             try:
-                outcomes = send_all(layer, full)
+                outcomes = send_all(layer, batch)
             except Exception as error:
-                outcomes = [error] * len(full)
-            full = self._report(account, full, outcomes)
-        if account is not None:
-            account.dropped += len(full)
-        for item in full:
-            counters.add("message.dropped.channel_full")
-            logger.error(
-                "Failed to send queued message to %s after retrying for %.2fs; it is dropped. You need to increase "
-                "the consumption rate on this channel, its capacity, or handle the ChannelFull exception yourself "
-                "after adding immediately=True to send().",
-                item.name,
-                retry_time,
-            )
+                outcomes = [error] * len(batch)
+            left = self._report(account, batch, outcomes)
+        for item, failure in left:
+            if isinstance(failure, ChannelFull):
+                _drop_late(account, item, retry_time)
+            else:
+                _drop(account, item, failure)
 
     def _report(
         self, account: Account | None, batch: Sequence[Outgoing], outcomes: Sequence[Exception | None]
-    ) -> list[Outgoing]:
-        """Return the items whose channel is full; count and log those that failed otherwise."""
-        full = []
+    ) -> list[tuple[Outgoing, Exception]]:
+        """Return what may be tried again, and why it was not sent; count and log what failed otherwise."""
+        left: list[tuple[Outgoing, Exception]] = []
         for item, error in zip(batch, outcomes, strict=True):
-            if isinstance(error, ChannelFull):
-                full.append(item)
+            if isinstance(error, ChannelFull) or (isinstance(error, LayerUnavailable) and not error.was_asked):
+                left.append((item, error))
             elif error is not None:
-                if account is not None:
-                    account.dropped += 1
-                counters.add("message.dropped.refused")
-                expected = isinstance(error, ChannelsError | TypeError | AssertionError)
-                logger.error(
-                    "Could not send a message to %s: %s", item.name, error, exc_info=None if expected else error
-                )
-        return full
+                _drop(account, item, error)
+        return left
+
+
+def _drop_late(account: Account | None, item: Outgoing, retry_time: float) -> None:
+    if account is not None:
+        account.dropped += 1
+    counters.add("message.dropped.channel_full")
+    logger.error(
+        "Failed to send queued message to %s after retrying for %.2fs; it is dropped. You need to increase "
+        "the consumption rate on this channel, its capacity, or handle the ChannelFull exception yourself "
+        "after adding immediately=True to send().",
+        item.name,
+        retry_time,
+    )
+
+
+def _drop(account: Account | None, item: Outgoing, error: Exception) -> None:
+    if account is not None:
+        account.dropped += 1
+    counters.add("message.dropped.refused")
+    expected = isinstance(error, ChannelsError | TypeError | AssertionError)
+    logger.error("Could not send a message to %s: %s", item.name, error, exc_info=None if expected else error)
 
 
 pending_message_store = PendingMessageStore()

@@ -163,8 +163,6 @@ class Connection:
         """End the connection if its client has taken nothing for too long."""
         self._outbox.look()
 
-    # Effects
-
     def _apply(self, effects: Effects) -> None:
         """Carry out what needs no waiting: everything but messages with an outcome."""
         self._note_state()
@@ -205,15 +203,20 @@ class Connection:
 
     async def _offer(self, effect: ToLayer) -> Exception | None:
         error = await self._try(effect)
-        if isinstance(error, ChannelFull | LayerUnavailable):
-            backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
-            give_up = self._loop.time() + self._patience(effect)
-            while error is not None and not self.bridge.finished and self._loop.time() < give_up:
-                await self._pause(backoff.failed())
-                error = await self._try(effect)
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        give_up = self._loop.time() + self._patience(effect)
+        while self._is_worth_another(effect, error) and not self.bridge.finished and self._loop.time() < give_up:
+            await self._pause(backoff.failed())
+            error = await self._try(effect)
         if error is not None:
             self._services.report(effect, error)
         return error
+
+    def _is_worth_another(self, effect: ToLayer, error: Exception | None) -> bool:
+        """Return whether to send again what ended in ``error``: not what may arrive twice then, and must not."""
+        if isinstance(error, LayerUnavailable):
+            return not error.was_asked or bool(self._services.layer.may_repeat(effect.channel))
+        return isinstance(error, ChannelFull)
 
     async def _try(self, effect: ToLayer) -> Exception | None:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from channels import close_codes, counters, formats
-from channels.exceptions import MalformedReply, MessageTooLarge
+from channels.exceptions import LayerUnavailable, MalformedReply, MessageTooLarge
 from channels.interface.effects import Effect, Effects, ToClient, ToLayer
 from channels.interface.hearing import Hearing
 from channels.interface.lengths import is_longer
@@ -121,8 +121,10 @@ class WebsocketBridge:
     def refused(self, effect: ToLayer, error: Exception | None = None) -> Effects:
         """The layer did not take the message of ``effect``."""
         self._in_flight = None
-        if effect.channel == RECEIVE:
-            # Orders must not skip a number: who waits for the missing one waits in vain.
+        if isinstance(error, LayerUnavailable) and error.was_asked:  # It may be there all the same.
+            self._owes_disconnect = True
+        elif effect.channel == RECEIVE:
+            # Orders must not skip a number: who waits for the missing one waits in vain. Nor may two have the same.
             self._order = effect.content[formats.ORDER] - 1
         if self.state is State.CLOSED:
             return self._disconnect()

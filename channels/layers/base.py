@@ -193,6 +193,13 @@ class BaseChannelLayer(ThreadedTwins):
 
     # Housekeeping
 
+    def may_repeat(self, channel: str) -> bool:
+        """Return whether a message on ``channel`` may be delivered more than once.
+
+        Then it may be sent again where ``LayerUnavailable`` leaves open whether it was taken.
+        """
+        return False
+
     def flush(self) -> None:
         """Forget all messages and groups."""
         raise NotImplementedError

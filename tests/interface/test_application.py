@@ -30,6 +30,11 @@ class FailingLayer(ChannelLayer):
         super().__init__(**config)
         self.down = False
         self.attempts = 0
+        self.was_asked = True
+        self.repeats = False
+
+    def may_repeat(self, channel: str) -> bool:
+        return self.repeats
 
     async def asend(self, channel: str, message: dict[str, Any]) -> None:
         self._require_up()
@@ -42,7 +47,9 @@ class FailingLayer(ChannelLayer):
     def _require_up(self) -> None:
         self.attempts += 1
         if self.down:
-            raise LayerUnavailable("no server")
+            error = LayerUnavailable("no server")
+            error.was_asked = self.was_asked
+            raise error
 
 
 @asynccontextmanager
@@ -323,6 +330,38 @@ async def test_lost_layer_closes_a_socket_that_sends() -> None:
         assert (await server.take())["code"] == 1013
         await server.end()
         layer.down = False
+
+
+@in_loop
+async def test_frame_that_the_layer_may_have_taken_is_not_sent_again() -> None:
+    """It could be consumed twice. The client is told, and may decide."""
+    layer = FailingLayer(capacity=100)
+    async with serving(layer) as (app, consumer):
+        server, _ = await accepted(app, consumer)
+        layer.down = True
+        server.put(type="websocket.receive", text="x")
+        assert (await server.take())["code"] == 1013
+        layer.down = False
+        await consumer.take("websocket.disconnect")
+        assert layer.receive(["websocket.receive"]) == (None, None)
+        await server.end()
+
+
+@in_loop
+@pytest.mark.parametrize("refused", [True, False])
+async def test_frame_is_sent_again_where_that_is_right(refused: bool) -> None:
+    """The layer certainly did not take it, or delivers on its channel at least once."""
+    layer = FailingLayer(capacity=100)
+    async with serving(layer) as (app, consumer):
+        server, _ = await accepted(app, consumer)
+        layer.was_asked, layer.repeats, layer.down = not refused, not refused, True
+        server.put(type="websocket.receive", text="x")
+        before = layer.attempts
+        await eventually(lambda: layer.attempts > before + 2)
+        layer.down = False
+        assert (await consumer.take("websocket.receive"))["text"] == "x"
+        server.put(type="websocket.disconnect", code=1000)
+        await server.end()
 
 
 @in_loop

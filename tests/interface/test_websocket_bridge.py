@@ -258,6 +258,25 @@ def test_disconnect_after_a_refused_frame_leaves_no_gap_in_the_orders() -> None:
     assert disconnects(bridge.refused(effect, ChannelFull()))[0]["order"] == 2
 
 
+def test_disconnect_after_a_frame_that_may_have_been_taken_comes_after_it() -> None:
+    """With the same order one of the two would be taken for a copy and never run."""
+    bridge = opened()
+    (effect,) = bridge.client(frame("a"))
+    assert isinstance(effect, ToLayer)
+    assert disconnects(bridge.refused(effect, LayerUnavailable()))[0]["order"] == 2
+
+
+@pytest.mark.parametrize("was_asked", [True, False])
+def test_connect_that_may_have_been_taken_owes_a_disconnect(was_asked: bool) -> None:
+    """Its consumer may have run; one that certainly did not run need not clean up."""
+    bridge = make_bridge()
+    (effect,) = bridge.opened()
+    assert isinstance(effect, ToLayer)
+    error = LayerUnavailable()
+    error.was_asked = was_asked
+    assert len(disconnects(bridge.refused(effect, error))) == was_asked
+
+
 def test_disconnect_waits_for_the_frame_in_flight() -> None:
     """A close while a frame is on its way says goodbye after it, with the next order."""
     bridge = opened()

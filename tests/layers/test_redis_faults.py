@@ -280,6 +280,20 @@ def test_clocks_of_hosts_may_differ(layer: RedisChannelLayer, monkeypatch: pytes
     assert layer.receive(["test.back"]) == ("test.back", {"n": 2})
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_clock_that_is_set_makes_nothing_expire(
+    layer: RedisChannelLayer, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """While connections are open the time of a host may jump by an hour, and messages are received."""
+    layer.send("test.first", {})
+    assert layer.receive(["test.first"]) == ("test.first", {})
+    right = time.time
+    layer.send("test", {"n": 1})
+    monkeypatch.setattr(time, "time", lambda: right() + hours * 3600)
+    layer.send("test", {"n": 2})
+    assert [layer.receive(["test"])[1] for _ in range(2)] == [{"n": 1}, {"n": 2}]
+
+
 def test_threads_that_end_leave_no_connections(layer: RedisChannelLayer) -> None:
     """A thread's connections go with it."""
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from channels import Channel, Group, counters
-from channels.exceptions import ChannelFull
+from channels.exceptions import ChannelFull, LayerUnavailable
 from channels.layers.inmemory import ChannelLayer
 from channels.message import Message, PendingMessageStore, pending_message_store
 from channels.registry import ChannelLayerWrapper, channel_layers
@@ -193,6 +193,26 @@ def test_full_channel_at_the_end_of_a_consumer_is_retried(default_layer, consume
     Channel("c").send({"n": 4})
     end()
     assert taken + received(default_layer, "c") == [{"n": n} for n in range(5)]
+
+
+@pytest.mark.parametrize("was_asked", [False, True])
+def test_send_is_tried_again_only_if_the_server_was_not_asked(default_layer, consumer, monkeypatch, was_asked):
+    """A server that is away for a moment costs nothing; what it may have taken is not sent twice."""
+    errors = [LayerUnavailable("away"), LayerUnavailable("away")]
+    send_batch = default_layer.channel_layer.send_batch
+
+    def away_for_a_moment(batch):
+        if not errors:
+            return send_batch(batch)
+        error = errors.pop()
+        error.was_asked = was_asked
+        raise error
+
+    monkeypatch.setattr(default_layer.channel_layer, "send_batch", away_for_a_moment)
+    end = consumer()
+    Channel("c").send({"n": 1})
+    end()
+    assert received(default_layer, "c") == ([] if was_asked else [{"n": 1}])
 
 
 def test_full_channel_costs_only_its_own_messages(default_layer, consumer, caplog):

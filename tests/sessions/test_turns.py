@@ -453,11 +453,11 @@ def test_kept_messages_on_redis_are_encrypted_as_others_are(redis_url, keys):
 
 
 def test_lines_are_spread_over_shards(newest_redis, oldest_redis):
-    """Several servers share the connections; each is asked who waits too long."""
+    """Several servers share the interface processes; each is asked who of their connections waits too long."""
     newest_redis.flush()
     oldest_redis.flush()
     layer = RedisChannelLayer(hosts=[newest_redis.url, oldest_redis.url])
-    connections = [f"websocket.send.process!{number}" for number in range(30)]
+    connections = [f"websocket.send.process{number}!a" for number in range(30)]
     for connection in connections:
         run(layer.turns, connect(), connection=connection)
         ask(layer.turns, receive(2), connection)

@@ -10,7 +10,7 @@ from typing import Any
 import redis
 from django.conf import settings
 
-ORDERING_SECONDS = 1.5
+ORDERING_SECONDS = 4
 
 
 def configure(url: str) -> None:

@@ -3,20 +3,36 @@
 import socket
 import struct
 import threading
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 
 RESET = struct.pack("ii", 1, 0)
 """Linger for no time: closing then resets the connection."""
 
 
-class _Link:
-    """One connection through the proxy, both halves of it."""
+PIECE = 4096
+"""Bytes that pass at a time where they pass slowly."""
 
-    def __init__(self, *halves: socket.socket) -> None:
+
+@dataclass
+class _Pace:
+    """How fast the bytes of all connections pass: seconds until they go on, and bytes a second, if that is limited."""
+
+    delay: float = 0.0
+    rate: float = float("inf")
+
+
+class _Link:
+    """One connection through the proxy, both halves of it: the client's and the server's."""
+
+    def __init__(self, pace: _Pace, *halves: socket.socket) -> None:
         self.halves = halves
         self.is_silent = False
+        self.loses_answers = False
         self.round_trips = 0
         self._is_asking = False
+        self._pace = pace
 
     def start(self) -> None:
         """Carry bytes both ways."""
@@ -24,14 +40,29 @@ class _Link:
             threading.Thread(target=self._pump, args=(source, target, is_client), daemon=True).start()
 
     def _pump(self, source: socket.socket, target: socket.socket, is_client: bool) -> None:
-        with suppress(OSError):
+        try:
             while data := source.recv(65536):
                 self.round_trips += is_client and not self._is_asking
                 self._is_asking = is_client
-                if not self.is_silent:
-                    target.sendall(data)
+                if self.is_silent or (self.loses_answers and not is_client):
+                    continue
+                if self._pace.delay:
+                    time.sleep(self._pace.delay)
+                self._pass_on(data, target)
             if not self.is_silent:
                 target.shutdown(socket.SHUT_WR)
+        except OSError:
+            if not self.is_silent:
+                self.reset()  # As the network does where one end is gone.
+
+    def _pass_on(self, data: bytes, target: socket.socket) -> None:
+        if self._pace.rate == float("inf"):
+            target.sendall(data)
+            return
+        for start in range(0, len(data), PIECE):
+            piece = data[start : start + PIECE]
+            time.sleep(len(piece) / self._pace.rate)
+            target.sendall(piece)
 
     def reset(self) -> None:
         """Break it so that both ends notice."""
@@ -58,6 +89,7 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
         self._lock = threading.Lock()
         self._links: list[_Link] = []
+        self._pace = _Pace()
         self._state = "open"
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -75,6 +107,16 @@ class Proxy:
     def silence(self) -> None:
         """Swallow everything and tell nobody: no byte and no end of a connection gets through."""
         self._change("silent")
+
+    def lose_answers(self) -> None:
+        """Let what clients say reach the server, and nothing come back; for connections that are open now."""
+        with self._lock:
+            for link in self._links:
+                link.loses_answers = True
+
+    def slow_down(self, delay: float = 0.0, rate: float = float("inf")) -> None:
+        """Carry bytes after ``delay`` seconds, and each way of a connection at most ``rate`` of them a second."""
+        self._pace.delay, self._pace.rate = delay, rate
 
     def restore(self) -> None:
         """Carry new connections again; those that fell silent stay so."""
@@ -109,15 +151,15 @@ class Proxy:
     def _take(self, client: socket.socket) -> None:
         if self._state == "open":
             try:
-                link = _Link(client, socket.create_connection(("127.0.0.1", self.target), 5))
+                link = _Link(self._pace, client, socket.create_connection(("127.0.0.1", self.target), 5))
             except OSError:
-                link = _Link(client)
+                link = _Link(self._pace, client)
                 link.reset()
                 return
             link.halves[1].settimeout(None)
             link.start()
         else:
-            link = _Link(client)
+            link = _Link(self._pace, client)
             if self._state == "cut":
                 link.reset()
                 return

@@ -86,13 +86,18 @@ class RedisServer:
         raise RuntimeError(f"{self._binary} did not start:\n{''.join(lines)}")
 
     def stop(self) -> None:
-        """Stop the server; it forgets everything."""
+        """Stop the server with SIGKILL; unless its options say otherwise it forgets everything."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             assert self._process.stdout is not None
             self._process.stdout.close()
             self._process = None
+
+    def forget(self) -> None:
+        """Remove what a stopped server wrote down, if it was told to."""
+        shutil.rmtree(Path(self._directory.name) / "appendonlydir", ignore_errors=True)
+        (Path(self._directory.name) / "appendonly.aof").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Stop the server and remove its directory."""

@@ -123,8 +123,10 @@ class Place:
         return result, ledger
 
     def unavailable(self, why: str) -> LayerUnavailable:
-        """Return the error that says which directory cannot be used, and why."""
-        return LayerUnavailable(f"The IPC layer in {self.directory}: {why}.")
+        """Return the error that says which directory cannot be used, and why; nothing was done in it."""
+        error = LayerUnavailable(f"The IPC layer in {self.directory}: {why}.")
+        error.was_asked = False
+        return error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None:

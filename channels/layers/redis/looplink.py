@@ -1,7 +1,6 @@
 """One event loop's connection to one shard: exchanges, reads that wait, and the end of a wait that was cancelled."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,6 +12,7 @@ from channels.layers.redis.shards import (
     FOREIGN_ERRORS,
     HANDSHAKE,
     Facts,
+    Moment,
     Shard,
     forgotten,
     read_handshake,
@@ -156,9 +156,8 @@ class LoopLink:
         try:
             async with time_limit(self.shard.socket_timeout):
                 await connection.connect()
-                started = time.time()
                 replies = await self._ask(HANDSHAKE)
-            self._facts = read_handshake(replies, (started + time.time()) * 500)
+            self._facts = read_handshake(replies, Moment.now())
         except BaseException as error:
             await self._fail(error, was_open=False)
             raise

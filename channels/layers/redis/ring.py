@@ -53,7 +53,8 @@ class Ring:
 
     def turn_place(self, connection: str) -> tuple[int, str]:
         """Return the shard that decides the turns of ``connection``, and its tag."""
-        return self.shard_of(connection), ""
+        # That of its replies: what ends a turn must not arrive where its replies do not.
+        return self.shard_of(names.non_local_name(connection)), ""
 
     def turn_places(self) -> Sequence[tuple[int, str]]:
         """Return every shard that decides turns, with its tag."""

@@ -13,7 +13,15 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    BusyLoadingError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.retry import Retry
 
 from channels import counters
@@ -34,6 +42,9 @@ OLDEST_REDIS = (6, 2)
 FOREIGN_ERRORS = (RedisError, OSError, EOFError)
 """What a connection of redis-py raises when the server is lost or confused."""
 
+REFUSALS = (OutOfMemoryError, ReadOnlyError, MasterDownError, BusyLoadingError)
+"""What a server answers that did nothing: a script is refused as a whole, at its first write."""
+
 HANDSHAKE = [
     scripts.command(b"TIME"),
     scripts.command(b"CLIENT", b"ID"),
@@ -43,24 +54,42 @@ HANDSHAKE = [
 """What every connection sends first."""
 
 
-class Facts(NamedTuple):
-    """What a connection learned about its server when it opened."""
+class Moment(NamedTuple):
+    """A time in milliseconds, by two clocks of this machine: one that can be set, and one that cannot."""
 
-    clock_offset_ms: float
+    wall_ms: float
+    steady_ms: float
+
+    @classmethod
+    def now(cls) -> "Moment":
+        """Return this moment."""
+        return cls(time.time() * 1000, time.monotonic() * 1000)
+
+
+class Facts(NamedTuple):
+    """What a connection learned about its server when it opened: that ``server_ms`` was its time ``then``."""
+
+    server_ms: float
+    then: Moment
     client_id: int
     has_blmpop: bool
 
     def now_ms(self) -> float:
-        """Return the server's time, in milliseconds since the epoch."""
-        return time.time() * 1000 + self.clock_offset_ms
+        """Return the server's time, in milliseconds since the epoch; rather too early than too late.
+
+        Where our clock was set meanwhile, alone or together with the server's, one of the two ways to tell is right:
+        nothing may count as expired because of a clock.
+        """
+        now = Moment.now()
+        return self.server_ms + min(now.wall_ms - self.then.wall_ms, now.steady_ms - self.then.steady_ms)
 
 
-def read_handshake(replies: Sequence[Any], local_ms: float) -> Facts:
+def read_handshake(replies: Sequence[Any], then: Moment) -> Facts:
     """Return what the answers to ``HANDSHAKE`` say.
 
     Args:
         replies: One for each command.
-        local_ms: Our time when they were on their way, in milliseconds since the epoch.
+        then: When they had come.
 
     Raises:
         UnsupportedRedis: The server is too old, or refuses a command.
@@ -74,7 +103,7 @@ def read_handshake(replies: Sequence[Any], local_ms: float) -> Facts:
     if version < OLDEST_REDIS:
         raise UnsupportedRedis(f"Redis {version[0]}.{version[1]} is too old: use 6.2 or later.")
     server_ms = int(seconds) * 1000 + int(microseconds) / 1000
-    return Facts(server_ms - local_ms, int(client_id), version >= (7, 0))
+    return Facts(server_ms, then, int(client_id), version >= (7, 0))
 
 
 class Shard:
@@ -164,7 +193,7 @@ class Shard:
             f"Redis at {self.label} cannot be used: {error or type(error).__name__} "
             f"(is it running, and is 'hosts' in CONFIG of the layer right?)"
         )
-        unavailable.was_asked = was_open
+        unavailable.was_asked = was_open and not isinstance(error, REFUSALS)
         return unavailable
 
     def check(self, replies: Iterable[Any]) -> None:

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from channels.layers.redis import scripts
 from channels.layers.redis.merging import MergedSends
-from channels.layers.redis.shards import FOREIGN_ERRORS, HANDSHAKE, Facts, Shard, forgotten, read_handshake
+from channels.layers.redis.shards import FOREIGN_ERRORS, HANDSHAKE, Facts, Moment, Shard, forgotten, read_handshake
 
 IDLE_SECONDS = 1.0
 """A connection unused for longer is looked at before it is used: the server may have gone meanwhile."""
@@ -148,16 +148,16 @@ class Link:
         connection = self._connection = self.shard.open()
         try:
             connection.connect()
-            started = time.time()
             connection.send_packed_command((b"".join(HANDSHAKE),), check_health=False)
             replies = [self._read_one() for _ in HANDSHAKE]
+            answered = Moment.now()
         except BaseException as error:
             self._fail(error, was_open=False)
             raise
         self._last_used = time.monotonic()
         self.shard.health.recovered()
         try:
-            self._facts = read_handshake(replies, (started + time.time()) * 500)
+            self._facts = read_handshake(replies, answered)
         except BaseException:
             self.close()
             raise

@@ -3,9 +3,12 @@
 The meaning of the steps is told in ``channels.layers.turns``, the keys at the head of ``lua/turn_take.lua``.
 """
 
+import secrets
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from channels.backoff import Backoff
 from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import Codec
@@ -13,6 +16,7 @@ from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, together
 from channels.layers.redis.ring import Ring
 from channels.layers.turns import Early, Ended, NextStep, Stalled, Taken, Verdict
+from channels.layers.twins import DELIVERIES
 
 T = TypeVar("T")
 
@@ -24,6 +28,9 @@ FORGET_SECONDS = 60.0
 
 LONG = 1024
 """Frames of more characters or bytes are sent only if they must be kept."""
+
+PATIENCE_SECONDS = 5.0
+"""How long a step is tried again while the server is away. Who asks has nothing else to do, and a turn to lose."""
 
 GIVE_UP_AT_ONCE = 100
 """Lines given up in one round, of each shard."""
@@ -58,17 +65,29 @@ class RedisTurns:
         self._ring = ring
         self._codec = codec
         self._life_ms = round(max(group_expiry, MIN_LIFE_SECONDS) * 1000)
+        self._hopeless_until = 0.0
 
     def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:
         """Ask for the turn of ``message``."""
-        taken: Taken = self._run(self._take(connection, message, wait, limit))
-        return taken
+        mark = _new_mark()
+
+        def ask() -> Taken:
+            taken: Taken = self._run(self._take(connection, message, wait, limit, mark))
+            return taken
+
+        return self._insist(ask)
 
     def take_many(self, asked: Sequence[tuple[str, Early]], wait: float, limit: int) -> list[Taken]:
         """Ask for the turns of several messages at once, as connections and messages."""
-        plans = [self._take(connection, message, wait, limit) for connection, message in asked]
-        taken: list[Taken] = self._run(together(plans))
-        return taken
+        marks = [_new_mark() for _ in asked]
+
+        def ask() -> list[Taken]:
+            pairs = zip(asked, marks, strict=True)
+            plans = [self._take(connection, message, wait, limit, mark) for (connection, message), mark in pairs]
+            taken: list[Taken] = self._run(together(plans))
+            return taken
+
+        return self._insist(ask)
 
     def end(
         self,
@@ -79,8 +98,8 @@ class RedisTurns:
         first: int | None = None,
     ) -> Ended:
         """End a turn."""
-        ended: Ended = self._run(self._end(connection, message, wait, next_step, first))
-        return ended
+        mark = _new_mark()
+        return self._insist_on_end(connection, message, wait, next_step, first, mark)
 
     def post_end(
         self,
@@ -92,7 +111,24 @@ class RedisTurns:
         settle: Callable[[Ended | LayerUnavailable], None],
     ) -> None:
         """End a turn with the next write of the calling thread; ``settle`` is told later what that brought."""
-        self._post(self._end(connection, message, wait, next_step, first), settle)
+        arguments = (connection, message, wait, next_step, first, _new_mark())
+
+        def settle_or_insist(result: Ended | LayerUnavailable) -> None:
+            if isinstance(result, LayerUnavailable):
+                try:
+                    result = self._insist_on_end(*arguments)
+                except LayerUnavailable as error:
+                    result = error
+            settle(result)
+
+        self._post(self._end(*arguments), settle_or_insist)
+
+    def _insist_on_end(self, *arguments: Any) -> Ended:
+        def ask() -> Ended:
+            ended: Ended = self._run(self._end(*arguments))
+            return ended
+
+        return self._insist(ask)
 
     def renew(self, connection: str, message: Early, wait: float) -> None:
         """Say that the consumer of ``message`` is still running."""
@@ -100,8 +136,28 @@ class RedisTurns:
 
     def stalled(self, wait: float) -> Sequence[Stalled]:
         """Give up connections that waited too long."""
-        found: Sequence[Stalled] = self._run(self._stalled())
+        found: Sequence[Stalled] = self._run(self._stalled(wait))
         return found
+
+    def _insist(self, ask: Callable[[], T]) -> T:
+        """Return what ``ask`` does, which asks for the same each time and may be repeated while the server is away.
+
+        Raises:
+            LayerUnavailable: It stayed away; for a while it is not waited for again.
+        """
+        backoff = Backoff()
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return ask()
+            except LayerUnavailable:
+                now = time.monotonic()
+                if now < self._hopeless_until:
+                    raise
+                if now >= give_up:
+                    self._hopeless_until = now + PATIENCE_SECONDS
+                    raise
+            time.sleep(backoff.failed())
 
     # Plans
 
@@ -115,27 +171,30 @@ class RedisTurns:
             self._life_ms,
         )
 
-    def _take(self, connection: str, message: Early, wait: float, limit: int) -> Plan[Taken]:
+    def _take(self, connection: str, message: Early, wait: float, limit: int, mark: str) -> Plan[Taken]:
         shard, keys = self._place(connection)
         arguments = self._arguments(connection, message, wait)
         # Most messages come in order and need not be kept, so long ones stay here until we know.
         encoded = b"" if _is_long(message) else self._encode(message)
-        replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, encoded))]}
+        replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, encoded, mark))]}
         answer = replies[shard][0]
         if answer == b"early":
-            replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, (*arguments, self._encode(message)))]}
+            kept = (*arguments, self._encode(message), mark)
+            replies = yield {shard: [scripts.call(scripts.TURN_TAKE, keys, kept)]}
             answer = replies[shard][0]
         if isinstance(answer, bytes):
             return Taken(Verdict(answer.decode()))
         if answer <= limit:
             return Taken(Verdict.HELD)
-        replies = yield {shard: [self._give_up_call(connection, keys, at_once=True)]}
+        replies = yield {shard: [self._give_up_call(connection, keys, wait, at_once=True)]}
         return Taken(Verdict.FULL, self._read_stalled(connection, replies[shard][0]).released)
 
-    def _end(self, connection: str, message: Early, wait: float, next_step: NextStep, first: int | None) -> Plan[Ended]:
+    def _end(
+        self, connection: str, message: Early, wait: float, next_step: NextStep, first: int | None, mark: str
+    ) -> Plan[Ended]:
         shard, keys = self._place(connection)
         arguments = self._arguments(connection, message, wait)
-        tail = (next_step.value, round(FORGET_SECONDS * 1000), message.order if first is None else first)
+        tail = (next_step.value, round(FORGET_SECONDS * 1000), message.order if first is None else first, mark)
         replies = yield {shard: [scripts.call(scripts.TURN_END, keys, (*arguments, *tail))]}
         is_passed_on, *blobs = replies[shard][0]
         return Ended([self._decode(blob) for blob in blobs], bool(is_passed_on))
@@ -144,7 +203,7 @@ class RedisTurns:
         shard, keys = self._place(connection)
         yield {shard: [self._renew_call(connection, keys, message, wait)]}
 
-    def _stalled(self) -> Plan[Sequence[Stalled]]:
+    def _stalled(self, wait: float) -> Plan[Sequence[Stalled]]:
         replies = yield {
             shard: [
                 scripts.command(b"TIME"),
@@ -161,7 +220,7 @@ class RedisTurns:
         if not late:
             return []
         replies = yield {
-            shard: [self._give_up_call(name, self._place(name)[1], at_once=False) for name in names]
+            shard: [self._give_up_call(name, self._place(name)[1], wait, at_once=False) for name in names]
             for shard, names in late.items()
         }
         return [
@@ -182,8 +241,9 @@ class RedisTurns:
             scripts.TURN_RENEW, keys, (self._keys.hidden(connection), message.order, round(wait * 1000))
         )
 
-    def _give_up_call(self, connection: str, keys: Sequence[str], *, at_once: bool) -> bytes:
-        return scripts.call(scripts.TURN_GIVE_UP, keys, (self._keys.hidden(connection), int(at_once), self._life_ms))
+    def _give_up_call(self, connection: str, keys: Sequence[str], wait: float, *, at_once: bool) -> bytes:
+        arguments = (self._keys.hidden(connection), int(at_once), self._life_ms, round(wait * 1000))
+        return scripts.call(scripts.TURN_GIVE_UP, keys, arguments)
 
     def _read_stalled(self, connection: str, reply: Sequence[Any]) -> Stalled:
         if not reply:
@@ -193,11 +253,16 @@ class RedisTurns:
 
     def _encode(self, message: Early) -> bytes:
         payload = self._codec.encode({"channel": message.channel, "content": message.content})
-        return bytes((self._codec.flags, message.is_last)) + payload
+        return bytes((self._codec.flags, message.is_last + 2 * (DELIVERIES in message.content))) + payload
 
     def _decode(self, blob: bytes) -> Early:
         kept = self._codec.decode(blob[0], memoryview(blob)[2:])
         return Early(kept["channel"], kept["content"])
+
+
+def _new_mark() -> str:
+    """Return what stands for one who asks, however often that is."""
+    return secrets.token_hex(6)
 
 
 def _is_long(message: Early) -> bool:

@@ -57,6 +57,10 @@ class UnfinishedMethods:
             self._run(self._sender.hand_back(others))
         return []
 
+    def may_repeat(self, channel: str) -> bool:
+        """Return whether messages on ``channel`` are delivered at least once."""
+        return self._durable.keeps(channel)
+
     def is_in_hand(self, content: Content) -> bool:
         """Return whether ``content`` is a message that this process was given to finish."""
         return content in self._mine.in_hand

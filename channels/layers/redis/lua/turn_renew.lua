@@ -3,7 +3,7 @@
 -- KEYS     as for turn_take.lua
 -- ARGV     1 connection   2 order   3 ms a line waits
 local line = redis.call('HMGET', KEYS[1], 'next', 'running')
-if line[2] ~= '1' or tonumber(line[1]) ~= tonumber(ARGV[2]) then return 0 end
+if not line[2] or line[2] == '0' or tonumber(line[1]) ~= tonumber(ARGV[2]) then return 0 end
 local time = redis.call('TIME')
 local due = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[3]
 redis.call('HSET', KEYS[1], 'due', due)

@@ -1,0 +1,18 @@
+"""Prints what the faults showed at the end of a run, and keeps it if ``FAULTS_RECORD`` is set."""
+
+import os
+from typing import Any
+
+from tests.faults import results, table
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table of this run."""
+    if not results.collected:
+        return
+    terminalreporter.section("faults")
+    for line in table.lines(results.collected):
+        terminalreporter.write_line(line)
+    if os.environ.get("FAULTS_RECORD"):
+        results.save()
+        table.write(results.load())

@@ -1,0 +1,212 @@
+"""Mixed traffic for an hour: memory, file descriptors and keys must stay what they are.
+
+``python -m tests.faults.soak``, in short ``tox -e soak``.
+``SOAK_SECONDS`` says how long, ``SOAK_JSON`` where to write the figures. Ends with 1 if something grew or was lost.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from benchmarks.idle import resident_bytes, slope
+from tests.faults.backends import Servers
+from tests.faults.crowd import Crowd
+from tests.faults.promises import Mode, Promise
+from tests.faults.stage import CLIENTS, Member, Stage
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "3600"))
+
+ROUND_SECONDS = 30.0
+"""How long one crowd works before its messages are counted and all clients come back as others."""
+
+STAY_SECONDS = 10.0
+"""How long one socket stays, on average."""
+
+SETTLE_SECONDS = 3.0
+"""How long after the traffic keys are counted; what expires within seconds is gone then."""
+
+MOST_GROWTH = 2 * 1024 * 1024
+"""Bytes by which the memory of a process may differ from the straight line of no growth, over the measured time."""
+
+WARM_UP = 0.25
+"""Which part of the time does not count: caches fill, and allocators find their size."""
+
+
+class Sample(NamedTuple):
+    """What a process had at a time: seconds since the beginning, bytes and file descriptors."""
+
+    at: float
+    memory: int
+    descriptors: int
+
+
+class Recorder:
+    """Takes samples of all processes of a stage, once a second, in a thread of its own."""
+
+    def __init__(self, stage: Stage) -> None:
+        redis: Any = stage.backend.server
+        members: list[Member] = stage.members
+        names = [f"interface {n + 1}" for n in range(len(stage.interfaces))]
+        names += [f"worker {n + 1}" for n in range(len(stage.workers))]
+        self._pids = {"Redis": redis.pid} | {name: each.pid for name, each in zip(names, members, strict=True)}
+        self.samples: dict[str, list[Sample]] = {name: [] for name in self._pids}
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._began = time.monotonic()
+        self._take()  # Before there is traffic again.
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._is_over.wait(1):
+            self._take()
+
+    def _take(self) -> None:
+        for name, pid in self._pids.items():
+            at = time.monotonic() - self._began
+            self.samples[name].append(Sample(at, resident_bytes(pid), len(os.listdir(f"/proc/{pid}/fd"))))
+
+    def stop(self) -> None:
+        """Take the last, when the traffic has ended."""
+        self._is_over.set()
+        self._thread.join()
+        self._take()
+
+
+@contextmanager
+def requests(stage: Stage) -> Any:
+    """Let a client ask for pages, some on connections that it keeps; yield the count of each status."""
+    statuses: Counter[int] = Counter()
+    is_over = threading.Event()
+
+    def ask() -> None:
+        kept = httpx.Client()
+        for number in count():
+            if is_over.wait(0.1):
+                kept.close()
+                return
+            url = f"http://127.0.0.1:{stage.ports[number % len(stage.ports)]}/page/"
+            response = kept.get(url) if number % 3 else httpx.get(url)
+            statuses[response.status_code] += 1
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def one_round(stage: Stage, seconds: float) -> dict[str, int]:
+    """Run a crowd for ``seconds``; return what became of its messages."""
+    crowd: Crowd = stage.crowd(stay=STAY_SECONDS)
+    try:
+        time.sleep(seconds)
+        stage.settle(crowd)
+    finally:
+        crowd.end()
+    stage.check_alive()
+    verdict = stage.judge(crowd)
+    stage.forget()
+    broken = Promise().broken(Mode.MOST, verdict, 0)
+    if broken:
+        raise SystemExit(f"{'; '.join(broken)}: {verdict}")
+    return {**asdict(verdict), "sockets": len(crowd.sockets)}
+
+
+def keys(stage: Stage) -> int:
+    """Return how many keys there are when the traffic has ended."""
+    time.sleep(SETTLE_SECONDS)
+    with stage.backend.server.client() as client:
+        return int(client.dbsize())
+
+
+def figures(samples: list[Sample]) -> dict[str, float]:
+    """Return what the samples of one process say."""
+    counted = samples[int(len(samples) * WARM_UP) :]
+    per_second = slope([(sample.at, float(sample.memory)) for sample in counted])
+    seconds = counted[-1].at - counted[0].at
+    return {
+        "memory_mb": samples[-1].memory / 1024**2,
+        "slope_kb_per_minute": per_second * 60 / 1024,
+        "growth_kb": per_second * seconds / 1024,
+        "descriptors_first": samples[0].descriptors,
+        "descriptors_most": max(sample.descriptors for sample in counted),
+        "descriptors_last": samples[-1].descriptors,
+    }
+
+
+def soak(directory: Path) -> dict[str, Any]:
+    """Run everything and return the figures."""
+    stage = Stage(directory, Servers(), {})
+    totals: Counter[str] = Counter()
+    try:
+        one_round(stage, 5)
+        keys_before = keys(stage)
+        recorder = Recorder(stage)
+        end = time.monotonic() + SECONDS
+        with requests(stage) as statuses:
+            while (left := end - time.monotonic()) > 0:
+                totals.update(one_round(stage, min(ROUND_SECONDS, left)))
+        keys_after = keys(stage)
+        time.sleep(SETTLE_SECONDS)
+        recorder.stop()
+    finally:
+        stage.close()
+    return {
+        "seconds": SECONDS,
+        "clients": CLIENTS,
+        "messages": dict(totals),
+        "requests": {str(status): number for status, number in statuses.items()},
+        "keys_before": keys_before,
+        "keys_after": keys_after,
+        "processes": {name: figures(samples) for name, samples in recorder.samples.items()},
+    }
+
+
+def complaints(found: dict[str, Any]) -> list[str]:
+    """Return what grew."""
+    texts = []
+    for name, process in found["processes"].items():
+        if process["growth_kb"] * 1024 > MOST_GROWTH:
+            texts.append(f"{name} grew by {process['growth_kb']:,.0f} kB")
+        if process["descriptors_last"] > process["descriptors_first"]:
+            texts.append(f"{name} has {process['descriptors_last']} files open, {process['descriptors_first']} before")
+    if found["keys_after"] > found["keys_before"]:
+        texts.append(f"Redis has {found['keys_after']} keys, {found['keys_before']} before")
+    if set(found["requests"]) != {"200"}:
+        texts.append(f"requests were answered {found['requests']}")
+    return texts
+
+
+def main() -> None:
+    """Print the figures, and what is wrong with them."""
+    with tempfile.TemporaryDirectory(prefix="soak-") as directory:
+        found = soak(Path(directory))
+    print(f"{found['seconds']:,.0f} s, {found['clients']} clients; messages: {found['messages']}")
+    print(f"requests: {found['requests']}; keys: {found['keys_before']} before, {found['keys_after']} after")
+    for name, process in found["processes"].items():
+        print(
+            f"{name:<14}{process['memory_mb']:>8.1f} MB {process['slope_kb_per_minute']:>+8.1f} kB a minute "
+            f"{process['growth_kb']:>+9,.0f} kB in all; files: {process['descriptors_first']} at first, "
+            f"{process['descriptors_most']} at most, {process['descriptors_last']} at last"
+        )
+    if path := os.environ.get("SOAK_JSON"):
+        Path(path).write_text(json.dumps(found, indent=1) + "\n")
+    if texts := complaints(found):
+        sys.exit("\n".join(texts))
+
+
+if __name__ == "__main__":
+    main()

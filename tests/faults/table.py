@@ -1,0 +1,123 @@
+"""The table of the catalogue and what runs showed: for the terminal, and as a page of the documentation."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from tests.faults.crowd import RATE
+from tests.faults.promises import NOTHING, Bound
+from tests.faults.results import Results
+from tests.faults.scenarios import BACK_SECONDS, SCENARIOS, Scenario
+from tests.faults.site.promised import ORDERING_SECONDS
+from tests.faults.stage import CLIENTS, INTERFACES, REDELIVERY_SECONDS, WORKERS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.rst"
+
+COLUMNS = ("sent", "lost", "out_of_order", "repeated", "unanswered", "cut_off")
+
+INTRODUCTION = f"""\
+What faults can do
+==================
+
+.. Made by tests/faults/table.py from the catalogue in tests/faults/scenarios.py and from docs/faults.json.
+
+What is lost when something dies? This page says it for each fault, and what a run showed. A site of {INTERFACES}
+interfaces and {WORKERS} workers is under traffic: {CLIENTS} clients send {RATE:g} frames a second each, half of them on
+sockets with enforced order, and each message carries an id. Then the fault happens. Diaries of interfaces and consumers
+and the logs of the clients tell what became of each message.
+
+For every fault, in both modes:
+
+* No message reaches a socket that it is not for.
+* Where order is enforced, consumers and clients see no message before an earlier one.
+* A frame that the layer did not take was sent on a socket that is closed then: the client knows.
+* No process ends or has to be restarted, no socket stays stuck, and every client is served again.
+
+Delivered at most once, no message is consumed twice, and none arrives twice. Delivered at least once (see
+:doc:`layers`), none is lost, unless the server itself loses what it held. When Redis is back after a restart, all
+processes serve again within {BACK_SECONDS:g} seconds. ``websocket.disconnect`` alone is sent again when it is not
+known whether the layer took it: consumers that clean up may run twice.
+
+Where order is enforced, a lost message is a gap: after ``CHANNELS_ORDERING_TIMEOUT`` (here {ORDERING_SECONDS:g}
+seconds) the socket is closed with 1013, and its later messages are dropped, see :doc:`ordering`. Where ordered channels
+are delivered at least once, ``CHANNELS_ORDERING_TIMEOUT`` must be longer than one and a half times
+``redelivery_after`` (here {REDELIVERY_SECONDS:g} second), or a socket is closed before the message of a killed worker
+comes again.
+
+The columns of numbers:
+
+sent
+    by clients.
+lost
+    Taken by the layer, and never consumed.
+gap
+    The same, on ordered sockets that were closed after a gap.
+twice
+    Consumed more than once.
+no answer
+    Consumed, but the answer did not reach a socket that stayed open.
+cut off
+    Not taken by the layer, on sockets that were closed.
+serving, served
+    Seconds from the end of the fault until every process served, and until every client was served. The start of a
+    process in the place of one that ended counts, and the time that ordered sockets wait for what was lost.
+
+The table is made by a run on two cores. Run it yourself in a checkout, in about four minutes:
+
+.. code-block:: console
+
+   $ python -m pytest tests/faults
+"""
+
+HEAD = ("Fault", "May be lost", "May come twice", "Answers that may be missing")
+NUMBERS = ("sent", "lost", "gap", "twice", "no answer", "cut off", "serving", "served")
+
+
+def lines(results: Results) -> Iterator[str]:
+    """Yield the table for a terminal."""
+    yield f"{'fault':<72} {'mode':<14}" + "".join(
+        f"{name:>11}" for name in (*(name.replace("_", " ") for name in COLUMNS), "serving", "served")
+    )
+    for scenario in SCENARIOS:
+        if figures := results.get(scenario.key):
+            numbers = "".join(f"{figures[name]:>11,}" for name in COLUMNS)
+            times = f"{figures['serving']:>9.1f} s{figures['served']:>9.1f} s"
+            yield f"{scenario.fault:<72} {scenario.mode.value:<14}{numbers}{times}"
+
+
+def page(results: Results) -> str:
+    """Return the page of the documentation.
+
+    Raises:
+        KeyError: There is no result of a scenario.
+    """
+    parts = [INTRODUCTION]
+    for group, scenarios in groupby(SCENARIOS, key=lambda scenario: scenario.group):
+        parts.append(f"{group}\n{'-' * len(group)}\n")
+        parts.append(_table([row for scenario in scenarios for row in _rows(scenario, results)]))
+    return "\n".join(parts)
+
+
+def _rows(scenario: Scenario, results: Results) -> Iterator[list[str]]:
+    promise, figures = scenario.promise, results[scenario.key]
+    where = "" if scenario.where == "one Redis" else f" ({scenario.where})"
+    words = [_words(bound) for bound in (promise.lost, promise.repeated, promise.unanswered)]
+    numbers = [f"{figures[name]:,}" for name in COLUMNS]
+    times = [f"{figures[name]:.1f} s" for name in ("serving", "served")]
+    yield [f"{scenario.fault}{where}, *{scenario.mode.value}*", *words, *numbers, *times]
+
+
+def _words(bound: Bound) -> str:
+    return "" if bound is NOTHING else bound.text
+
+
+def _table(rows: list[list[str]]) -> str:
+    lines = [".. list-table::", "   :header-rows: 1", "   :class: faults", ""]
+    for row in [[*HEAD, *NUMBERS], *rows]:
+        lines += [f"   {'* -' if number == 0 else '  -'} {cell}".rstrip() for number, cell in enumerate(row)]
+    return "\n".join(lines) + "\n"
+
+
+def write(results: Results) -> None:
+    """Write the page of the documentation."""
+    PAGE.write_text(page(results), encoding="utf-8")

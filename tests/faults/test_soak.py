@@ -1,0 +1,50 @@
+"""What the soak complains about."""
+
+from typing import Any
+
+import pytest
+
+from tests.faults.soak import Sample, complaints, figures
+
+MIB = 1024 * 1024
+
+
+def found(**changes: Any) -> dict[str, Any]:
+    """Return the figures of a run in which nothing grew, but for ``changes``."""
+    steady = figures([Sample(float(second), 50 * MIB, 20) for second in range(100)])
+    return {"keys_before": 3, "keys_after": 3, "requests": {"200": 9}, "processes": {"worker 1": steady}, **changes}
+
+
+def test_steady_run_is_fine() -> None:
+    """Nothing grew."""
+    assert complaints(found()) == []
+
+
+def test_growth_at_the_beginning_does_not_count() -> None:
+    """Caches fill and code is loaded."""
+    samples = [Sample(float(second), (40 + min(second, 20)) * MIB, 20) for second in range(100)]
+    assert figures(samples)["growth_kb"] == pytest.approx(0)
+
+
+def test_memory_that_grows_is_a_complaint() -> None:
+    """Slowly, but all the time."""
+    samples = [Sample(float(second), 50 * MIB + second * MIB // 10, 20) for second in range(100)]
+    assert complaints(found(processes={"worker 1": figures(samples)})) == ["worker 1 grew by 7,578 kB"]
+
+
+def test_files_left_open_are_a_complaint() -> None:
+    """Those that were open for a while are not."""
+    left = [Sample(float(second), 50 * MIB, 20 + second // 10) for second in range(100)]
+    closed = [Sample(float(second), 50 * MIB, 25 if second % 9 == 7 else 20) for second in range(100)]
+    assert complaints(found(processes={"worker 1": figures(left)})) == ["worker 1 has 29 files open, 20 before"]
+    assert complaints(found(processes={"worker 1": figures(closed)})) == []
+
+
+def test_keys_left_behind_are_a_complaint() -> None:
+    """A key for each socket that ever was would fill the server."""
+    assert complaints(found(keys_after=4)) == ["Redis has 4 keys, 3 before"]
+
+
+def test_failed_requests_are_a_complaint() -> None:
+    """All must be answered."""
+    assert complaints(found(requests={"200": 9, "503": 1})) == ["requests were answered {'200': 9, '503': 1}"]
