@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import django  # noqa: E402 - the path above must stand first
 from django.conf import settings  # noqa: E402
@@ -69,3 +69,13 @@ def draft_news() -> None:
 
 
 draft_news()
+
+
+def draw_diagrams() -> None:
+    """Draw what the design pages include."""
+    import diagrams
+
+    diagrams.write(Path(__file__).parent / "_build" / "diagrams")
+
+
+draw_diagrams()
