@@ -5,9 +5,9 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.faults.crowd import RATE
-from tests.faults.promises import NOTHING, Bound
+from tests.faults.promises import NOTHING
 from tests.faults.results import Results
-from tests.faults.scenarios import BACK_SECONDS, SCENARIOS, Scenario
+from tests.faults.scenarios import BACK_SECONDS, SCENARIOS, SINGLE, Scenario
 from tests.faults.site.promised import ORDERING_SECONDS
 from tests.faults.stage import CLIENTS, INTERFACES, REDELIVERY_SECONDS, WORKERS
 
@@ -44,10 +44,10 @@ are delivered at least once, ``CHANNELS_ORDERING_TIMEOUT`` must be longer than o
 ``redelivery_after`` (here {REDELIVERY_SECONDS:g} second), or a socket is closed before the message of a killed worker
 comes again.
 
-The columns of numbers:
+What may be lost, or come twice, stands under each fault, beside what the run showed:
 
 sent
-    by clients.
+    Frames that clients sent.
 lost
     Taken by the layer, and never consumed.
 gap
@@ -58,7 +58,7 @@ no answer
     Consumed, but the answer did not reach a socket that stayed open.
 cut off
     Not taken by the layer, on sockets that were closed.
-serving, served
+back
     Seconds from the end of the fault until every process served, and until every client was served. The start of a
     process in the place of one that ended counts, and the time that ordered sockets wait for what was lost.
 
@@ -69,8 +69,8 @@ The table is made by a run on two cores. Run it yourself in a checkout, in about
    $ python -m pytest tests/faults
 """
 
-HEAD = ("Fault", "May be lost", "May come twice", "Answers that may be missing")
-NUMBERS = ("sent", "lost", "gap", "twice", "no answer", "cut off", "serving", "served")
+HEAD = ("Fault", "sent", "lost", "gap", "twice", "no answer", "cut off", "back")
+WIDTHS = (44, 8, 8, 8, 8, 8, 8, 8)
 
 
 def lines(results: Results) -> Iterator[str]:
@@ -99,22 +99,29 @@ def page(results: Results) -> str:
 
 
 def _rows(scenario: Scenario, results: Results) -> Iterator[list[str]]:
-    promise, figures = scenario.promise, results[scenario.key]
-    where = "" if scenario.where == "one Redis" else f" ({scenario.where})"
-    words = [_words(bound) for bound in (promise.lost, promise.repeated, promise.unanswered)]
+    figures = results[scenario.key]
+    where = "" if scenario.where == SINGLE else f" ({scenario.where})"
     numbers = [f"{figures[name]:,}" for name in COLUMNS]
-    times = [f"{figures[name]:.1f} s" for name in ("serving", "served")]
-    yield [f"{scenario.fault}{where}, *{scenario.mode.value}*", *words, *numbers, *times]
+    times = f"{figures['serving']:.1f}, {figures['served']:.1f} s"
+    yield [f"{scenario.fault}{where}. *{scenario.mode.value.capitalize()}:* {_words(scenario)}", *numbers, times]
 
 
-def _words(bound: Bound) -> str:
-    return "" if bound is NOTHING else bound.text
+def _words(scenario: Scenario) -> str:
+    """Return what is promised, in words."""
+    promise = scenario.promise
+    parts = [("may be lost", promise.lost), ("may come twice", promise.repeated)]
+    parts += [("answers that may be missing", promise.unanswered)]
+    words = [f"{what}: {bound.text}" for what, bound in parts if bound is not NOTHING]
+    if promise.gaps:
+        words.append("gaps")
+    return ("; ".join(words) or "nothing is lost, nothing comes twice") + "."
 
 
 def _table(rows: list[list[str]]) -> str:
-    lines = [".. list-table::", "   :header-rows: 1", "   :class: faults", ""]
-    for row in [[*HEAD, *NUMBERS], *rows]:
-        lines += [f"   {'* -' if number == 0 else '  -'} {cell}".rstrip() for number, cell in enumerate(row)]
+    widths = " ".join(map(str, WIDTHS))
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
+    for row in [list(HEAD), *rows]:
+        lines += [f"   {'* -' if number == 0 else '  -'} {cell}" for number, cell in enumerate(row)]
     return "\n".join(lines) + "\n"
 
 
