@@ -4,16 +4,17 @@ import json
 import re
 from typing import Any, Literal
 
+import jsonschema
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from channels.routing import include, route
-from channels.test import apply_routes
+from channels.test import WebsocketSession, apply_routes
 from channels.test.typed import override_typed_settings
-from channels.typed import BaseMessage, TypedConsumer
+from channels.typed import BaseMessage, TypedConsumer, ws_handler
 from channels.typed.asyncapi import TypedRoute, build_document, find_routes
-from tests.asyncapi import desk
+from tests.asyncapi import desk, everything
 
 
 def targets(document: Any) -> list[str]:
@@ -206,3 +207,46 @@ def test_field_that_cannot_be_described_is_named() -> None:
         routes: list[TypedRoute] = find_routes()
     with pytest.raises(ImproperlyConfigured, match=r"Odd.*WithJsonSchema"):
         build_document(routes)
+
+
+@pytest.mark.parametrize("spelling", [{}, {"CAMELIZE": True, "MESSAGE_ACTION_KEY": "type"}])
+def test_documented_example_of_everything_gets_a_documented_answer(db: None, spelling: dict[str, Any]) -> None:
+    """Fields of all kinds cross the socket as the schemas say, in both directions."""
+    with apply_routes(everything.routes), override_typed_settings(**spelling):
+        document = build_document(find_routes())
+        (example,) = document["components"]["messages"]["TakeMessage"]["examples"]
+        with WebsocketSession("/echo/") as socket:
+            socket.receive_json()
+            socket.send_json(example["payload"])
+            answer = socket.receive_json()
+    schema = {**document, "$ref": "#/components/schemas/GiveMessage"}
+    jsonschema.Draft7Validator(schema).validate(answer)
+    assert answer[spelling.get("MESSAGE_ACTION_KEY", "action")] == "give"
+
+
+def test_aliases_are_those_of_the_wire(db: None) -> None:
+    """Messages are read by the aliases of their fields, and written by their names."""
+
+    class Parcel(BaseModel):
+        weight: int = Field(alias="weightInGrams")
+
+    class ParcelMessage(BaseMessage):
+        action: Literal["parcel"] = "parcel"
+        payload: Parcel
+
+    class Scales(TypedConsumer):  # type: ignore[type-arg]
+        permission_classes = ()
+
+        @ws_handler(input_type=ParcelMessage, output_type=ParcelMessage)
+        def weigh(self, message: Any) -> Any:
+            return message
+
+    with apply_routes([Scales.as_route(path="^/scales/$")]):
+        document = build_document(find_routes())
+        with WebsocketSession("/scales/") as socket:
+            socket.receive_json()
+            socket.send_json(document["components"]["messages"]["ParcelMessage-Input"]["examples"][0]["payload"])
+            answer = socket.receive_json()
+    schemas = document["components"]["schemas"]
+    assert list(schemas["Parcel-Input"]["properties"]) == ["weightInGrams"]
+    assert list(schemas["Parcel-Output"]["properties"]) == list(answer["payload"]) == ["weight"]

@@ -9,7 +9,7 @@ import pytest
 from channels.test import apply_routes
 from channels.test.typed import override_typed_settings
 from channels.typed.asyncapi import build_document, find_routes, write_document
-from tests.asyncapi import desk
+from tests.asyncapi import desk, everything
 from tests.consumers_typed import conftest as typed
 from tests.support import node
 from tests.support.processes import ROOT
@@ -32,7 +32,9 @@ def test_documents_are_valid(tmp_path: Path) -> None:
     """Of all kinds of consumers, in both forms and in every spelling: no error, no warning."""
     files = {}
     other = {"CAMELIZE": True, "MESSAGE_ACTION_KEY": "type"}
-    for routes, spelling, form in ((desk.routes, {}, "json"), (desk.routes, other, "yaml"), (typed.ROUTES, {}, "json")):
+    kinds: list[Any] = [(desk.routes, {}, "json"), (desk.routes, other, "yaml"), (typed.ROUTES, {}, "json")]
+    kinds += [(everything.routes, {}, "json"), (everything.routes, other, "json")]
+    for routes, spelling, form in kinds:
         with apply_routes(routes), override_typed_settings(**spelling):
             document = build_document(find_routes())
         file = tmp_path / f"{len(files)}.{form}"

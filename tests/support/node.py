@@ -1,5 +1,6 @@
 """Node.js and npm, for the tests of the JavaScript client; without them tests skip at home and fail where CI is set."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -40,5 +41,8 @@ def run(command: Sequence[object], directory: Path = CLIENT, seconds: float = 30
 def install(directory: Path = CLIENT) -> None:
     """Install what the lock file of ``directory``, by default that of the client, says, unless it is there."""
     wanted, present = directory / "package-lock.json", directory / "node_modules/.package-lock.json"
-    if not present.exists() or present.stat().st_mtime < wanted.stat().st_mtime:
-        run([require("npm"), "ci", "--no-audit", "--no-fund"], directory)
+    with wanted.open() as lock:
+        # Tests that run at the same time wait for the one that installs.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not present.exists() or present.stat().st_mtime < wanted.stat().st_mtime:
+            run([require("npm"), "ci", "--no-audit", "--no-fund"], directory)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import to_json
 
 from channels.typed.asyncapi.examples import make_example
@@ -19,6 +19,17 @@ INCOMING: Mode = "validation"
 OUTGOING: Mode = "serialization"
 
 _PLACE = "#/components/schemas/{model}"
+
+
+class _WireSchema(GenerateJsonSchema):
+    """Schemas with the names of the wire: messages are read by the aliases of fields, and written by their names."""
+
+    @property
+    def by_alias(self) -> bool:
+        return self.mode == INCOMING
+
+    @by_alias.setter
+    def by_alias(self, value: bool) -> None: ...
 
 
 @dataclass(slots=True)
@@ -57,7 +68,7 @@ def make_schemas(models: Iterable[tuple[type[BaseMessage], Mode]], spelling: Spe
     """
     wanted = list(dict.fromkeys(models))
     try:
-        references, definitions = models_json_schema(wanted, ref_template=_PLACE)
+        references, definitions = models_json_schema(wanted, ref_template=_PLACE, schema_generator=_WireSchema)
     except PydanticInvalidForJsonSchema as error:
         raise ImproperlyConfigured(
             f"A message of the typed consumers cannot be documented: {error.message}. Give the field a type that JSON "
