@@ -1,5 +1,7 @@
 """The page of waiting messages: look at them, put them off, send or delete them now."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -32,6 +34,11 @@ class DelayedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody writes messages here: programs do."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: DelayedMessage, form: Any, change: bool) -> None:
+        """Store when it is due, unless it was sent while somebody looked at it: saving would send it again."""
+        if not DelayedMessage.objects.filter(pk=obj.pk).update(due_date=obj.due_date):
+            self.message_user(request, "This message was sent meanwhile; it could not be changed.", messages.ERROR)
 
     @admin.action(description="Send now", permissions=["change"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[DelayedMessage]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
+from channels.delay.admin import DelayedMessageAdmin
 from channels.delay.models import DelayedMessage
 from channels.exceptions import LayerUnavailable
 from channels.registry import channel_layers
@@ -52,6 +53,22 @@ def test_message_can_be_put_off(page, waiting):
     assert answer.status_code == 302
     waiting.refresh_from_db()
     assert (waiting.due_date.year, waiting.channel_name) == (2100, "emails")
+
+
+def test_message_that_was_sent_meanwhile_is_not_made_again(page, waiting, monkeypatch):
+    """A delay server took it after it was read and before it was saved."""
+    address = reverse("admin:channels_delay_delayedmessage_change", args=[waiting.pk])
+    read = DelayedMessageAdmin.get_object
+
+    def get_object(self, request, object_id, from_field=None):
+        found = read(self, request, object_id, from_field)
+        DelayedMessage.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(DelayedMessageAdmin, "get_object", get_object)
+    answer = page.post(address, {"due_date_0": "2100-01-01", "due_date_1": "12:00:00"}, follow=True)
+    assert "sent meanwhile" in answer.content.decode()
+    assert not DelayedMessage.objects.exists()
 
 
 def test_messages_are_not_written_here(page):
