@@ -64,6 +64,7 @@ KNOWN: Mapping[str, str] = {
     "message.dropped.delayed_refused": "A message was due and the layer does not take it.",
     # Consumers
     "consumer.failed.exception": "A consumer raised something.",
+    "consumer.failed.handshake": "A typed consumer raised something for a client that was admitted, which is closed.",
     "consumer.failed.message": "A typed consumer raised something for a message; the client was told that it failed.",
     "event.failed.exception": "An event failed for one member of its group: it was invalid, or its handler raised.",
     "session.dropped.ended": "Changes to a session that had ended meanwhile.",

@@ -1,41 +1,31 @@
 """``TypedConsumer``: a WebSocket whose messages are models, with a user, an object, groups and events.
 
-The steps of its life are here. What it sends is in ``sending``, what it knows in ``connection``.
+Its definition, its messages and its end are here. How it begins is in ``handshake``, what it sends in ``sending``, what
+it knows in ``connection``.
 """
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from channels import counters
 from channels.auth import open_channel_session_user, open_http_session_user
-from channels.exceptions import ConsumerSignal, DenyConnection
+from channels.exceptions import ConsumerSignal
 from channels.generic.connections import UNAUTHORIZED
 from channels.message import Message
 from channels.sessions import Opener, hold_open, open_channel_session, open_ordering
 from channels.typed import events, keeping, settings
-from channels.typed.authentication import AuthenticationResult, make_result
 from channels.typed.connection import IC, OG, Event, M
-from channels.typed.context import ConnectionContext, is_user
+from channels.typed.context import ConnectionContext
 from channels.typed.floods import TOO_MANY_INVALID, Verdict, judge_invalid
-from channels.typed.groups import Groups
-from channels.typed.messages import (
-    AuthenticationMessage,
-    AuthenticationPayload,
-    BaseChannelEvent,
-    BaseMessage,
-    ErrorMessage,
-)
+from channels.typed.groups import RENEWED, Groups
+from channels.typed.handshake import TypedHandshake
+from channels.typed.messages import BaseChannelEvent, BaseMessage, ErrorMessage
 from channels.typed.protocol import Protocol, is_open, read_protocol
-from channels.typed.sending import TypedSending
 from channels.typed.wire import InvalidMessage, describe
-from channels.types import Content
 
 logger = logging.getLogger("django.channels.typed")
-
-RENEWED = "channels.typed.renewed"
-"""Where the channel session says when the list of the connection's groups was last renewed."""
 
 _REPLACED = {
     "connect": "post_authentication",
@@ -45,7 +35,7 @@ _REPLACED = {
 """Methods of other consumers, and what there is for them."""
 
 
-class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
+class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M]):
     """Consumer of a WebSocket whose messages are validated. Override ``receive_message``, or decorate handlers.
 
     Parameters of the type, of which all but the first may be left out or None:
@@ -64,9 +54,6 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
 
     protocol: ClassVar[Protocol]
     """What the class speaks, read when it is made."""
-
-    declared_groups: ClassVar[Sequence[str]] = ()
-    """What a subclass gave as ``groups``."""
 
     if not TYPE_CHECKING:
         groups = Groups()
@@ -130,58 +117,6 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
     def receive_event(self, event: Event) -> None:
         """Override to act on an event; those with a handler of their own do not come here."""
         raise NotImplementedError(f"{type(self).__name__} must define receive_event.")
-
-    def build_groups(self) -> Iterable[str]:
-        """Return the names of groups to be in, beside ``groups``. Called once, when the client was admitted."""
-        return []
-
-    def post_authentication(self) -> None:
-        """Override to act when the client was admitted and is in its groups.
-
-        Attributes that this method and ``build_groups`` set are there on every later message of the connection:
-        JSON-like values with what the last message made of them, instances of models read again.
-        """
-
-    # The handshake
-
-    def raw_connect(self, message: Message, **kwargs: Any) -> None:
-        """Authenticate the client; accept it, or refuse it as the class says."""
-        result = self.get_authenticator_class()(self).authenticate(self.request, kwargs)
-        if result.is_authenticated and self.login_required and not is_user(result.user):
-            result = make_result(403, {"detail": "You must be logged in."}, result.user)
-        if not result.is_authenticated:
-            self._refuse(result)
-            return
-        self.context = ConnectionContext.create(message, result.user, result.obj)
-        self.session[RENEWED] = time.time()
-        vars(self).update(user=message.user, obj=result.obj)
-        before = set(vars(self))
-        self._log("Websocket connected")
-        self._accept(result)
-        for name in (*self.declared_groups, *self.build_groups()):
-            self.join_group(name)
-        self.post_authentication()
-        keeping.keep(self, before)
-
-    def _accept(self, result: AuthenticationResult) -> None:
-        content: Content = {"accept": True}
-        if self.context is not None and self.context.identity is not None:
-            content["identity"] = self.context.identity
-        if self._option("send_authentication_message"):
-            content["text"] = self._spelling.encode(_tell(result))
-        self._reply(content)
-
-    def _refuse(self, result: AuthenticationResult) -> None:
-        counters.add("connection.denied.authentication")
-        detail = result.data.get("detail", result.data) if isinstance(result.data, dict) else result.data
-        logger.info("Refusing a socket on %s: %s %s: %s", self.path, result.status_code, result.status_text, detail)
-        if self._option("refuse_before_open"):
-            raise DenyConnection(status=result.status_code, reason=str(detail))
-        # One message, so that no frame of the client can come between its parts.
-        content: Content = {"accept": True, "close": True}
-        if self._option("send_authentication_message"):
-            content["text"] = self._spelling.encode(_tell(result))
-        self._reply(content)
 
     # Messages
 
@@ -292,8 +227,3 @@ class TypedConsumer(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
             self.session[RENEWED] = now
         keeping.restore(self)
         return True
-
-
-def _tell(result: AuthenticationResult) -> AuthenticationMessage:
-    payload = AuthenticationPayload(status_code=result.status_code, status_text=result.status_text, data=result.data)
-    return AuthenticationMessage(payload=payload)

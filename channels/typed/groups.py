@@ -17,6 +17,9 @@ from channels.variants import make_variants
 KEY = "channels.typed.groups"
 """Where the copy of the ledger is in the channel session."""
 
+RENEWED = "channels.typed.renewed"
+"""Where the channel session says when the ledger was last renewed."""
+
 _BEGIN = "typed.groups?begin"
 """The first entry of each ledger; no group has such a name."""
 

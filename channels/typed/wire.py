@@ -108,7 +108,8 @@ class Spelling:
     def encode_content(self, content: Any) -> str:
         """Return JSON-like ``content`` as JSON."""
         content = _move(content, ACTION, self.action_key)
-        return to_json(camelize(content) if self.is_camel else content).decode()
+        # NaN is no JSON; pydantic writes null for it, too.
+        return to_json(camelize(content) if self.is_camel else content, inf_nan_mode="null").decode()
 
     def decode(self, adapter: TypeAdapter[T], text: bytes) -> T:
         """Return the message that ``text`` is.

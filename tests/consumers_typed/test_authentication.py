@@ -1,5 +1,6 @@
 """Who is admitted: by Django REST framework's classes or without it, told by a message or refused in the handshake."""
 
+import logging
 import warnings
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.throttling import SimpleRateThrottle
 
+from channels import counters
 from channels.registry import channel_layers
 from channels.test import SocketRefused
 from channels.typed import (
@@ -34,6 +36,11 @@ NOT_PROVIDED = {
 }
 
 
+FAILED = {
+    "status_code": 500,
+    "status_text": "Internal Server Error",
+    "data": {"detail": "Internal server error"},
+}
 NO_PERMISSION = "You do not have permission to perform this action."
 
 
@@ -169,11 +176,7 @@ def test_failing_authentication_is_a_500(open_socket, caplog):
             raise ZeroDivisionError("a secret")
 
     socket = open_socket(routes=consumer(authentication_classes=[Broken]), expect=None)
-    assert outcome(socket) == {
-        "status_code": 500,
-        "status_text": "Internal Server Error",
-        "data": {"detail": "Internal server error"},
-    }
+    assert outcome(socket) == FAILED
     assert socket.receive_close() == 1000
     assert "a secret" in caplog.text
 
@@ -225,15 +228,53 @@ def test_permission_may_say_why(open_socket, user, base, text, detail):
     assert (payload["status_code"], payload["data"]) == (403, {"detail": detail})
 
 
-def test_user_who_is_no_model_is_told(open_socket):
+def test_user_who_is_no_model_is_told(open_socket, caplog):
     """Later messages could not find such a user again; the log says what to return instead."""
 
     class Somebody(BaseAuthentication):
         def authenticate(self, request):
             return SimpleNamespace(is_authenticated=True, pk=1), None
 
-    with pytest.raises(TypeError, match="is no model instance, so later messages cannot find it in the database"):
-        open_socket(routes=consumer(authentication_classes=[Somebody]))
+    assert outcome(open_socket(routes=consumer(authentication_classes=[Somebody]), expect=None)) == FAILED
+    assert "is no model instance, so later messages cannot find it in the database" in caplog.text
+
+
+def _fail(self):
+    raise ZeroDivisionError("a secret, on purpose")
+
+
+def test_client_that_cannot_be_given_its_groups_is_refused(open_socket, user, caplog):
+    """With a 500; the log has the reason and whose connection it was, and nothing runs at the end."""
+    ended = []
+    attributes = {"build_groups": _fail, "disconnect": lambda self, message, **kwargs: ended.append(1)}
+    before = counters.value("consumer.failed.handshake")
+    socket = open_socket("/there/", routes=consumer(Members, **attributes), user=user, expect=None)
+    assert outcome(socket) == FAILED
+    assert socket.receive_close() == 1000
+    assert socket.receive_nothing()
+    assert ended == []
+    assert counters.value("consumer.failed.handshake") == before + 1
+    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert (record.path, record.user_id, record.exc_info[0]) == ("/there/", str(user.pk), ZeroDivisionError)
+
+
+def test_client_that_cannot_be_given_its_groups_is_refused_before_the_socket_opens(open_socket):
+    """Where the class says so."""
+    with pytest.raises(SocketRefused) as caught:
+        open_socket(routes=consumer(build_groups=_fail, refuse_before_open=True))
+    assert (caught.value.status, caught.value.body) == (500, b"Internal server error")
+
+
+def test_client_whose_beginning_fails_is_told(open_socket, user, caplog):
+    """It was admitted by then: a general error, a close of its own; its groups are left."""
+    attributes = {"post_authentication": _fail, "groups": ["some"]}
+    socket = open_socket("/there/", routes=consumer(Members, **attributes), user=user, expect=200)
+    assert socket.receive_json() == {"action": "error", "payload": {"detail": "Internal server error"}}
+    assert socket.receive_close() == 1011
+    assert socket.receive_nothing()
+    assert channel_layers["default"].group_channels("some") == []
+    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert (record.path, record.user_id, record.exc_info[0]) == ("/there/", str(user.pk), ZeroDivisionError)
 
 
 def test_permission_of_django_admits(open_socket, user):

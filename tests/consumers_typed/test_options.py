@@ -170,6 +170,21 @@ def test_models_are_sent_as_json(open_socket):
     }
 
 
+@pytest.mark.parametrize("options", [{}, {"CAMELIZE": True}])
+def test_numbers_that_json_lacks_are_null(open_socket, settings, options):
+    """Whichever way they are sent."""
+    settings.CHANNELS_TYPED = options
+
+    def answer(self, message):
+        self.send_message(Answer(payload=float("nan")))
+        self.send_json({"action": "answer", "payload": float("inf")})
+
+    socket = open_socket(routes=plain(answer), expect=None)
+    socket.receive_json()
+    socket.send_json(PING)
+    assert [socket.receive_json() for _ in range(2)] == [{"action": "answer", "payload": None}] * 2
+
+
 def test_json_may_be_the_last_that_is_sent(open_socket):
     """With a close behind it, of a code."""
     socket = open_socket(routes=plain(lambda self, message: self.send_json(["bye"], close=4001)))
