@@ -87,6 +87,8 @@ def check_new_project(directory: Path) -> None:
     """Make a project in an empty directory, run its tests, and talk on its socket."""
     from websockets.sync.client import connect
 
+    from channels.layers.ipc.place import default_directory
+
     for arguments in (
         ["-m", "channels.startproject", "fresh", "."],
         ["manage.py", "migrate", "-v", "0"],
@@ -98,6 +100,7 @@ def check_new_project(directory: Path) -> None:
         with connect(f"ws://{address}/lobby/", origin=f"http://{address}") as socket:
             socket.send('{"text": "hello"}')
             assert json.loads(socket.recv(timeout=30))["text"] == "hello"
+    shutil.rmtree(default_directory("fresh"))
 
 
 def main() -> None:

@@ -356,7 +356,7 @@ def sequence_svg(arrows: Sequence[Arrow], label: str) -> str:
     """
     actors = list(dict.fromkeys(name for arrow in arrows for name in (arrow.source, arrow.target)))
     order = [*(name for name in actors if name not in (Stage.INTERFACE, Stage.LAYER, Stage.WORKER)), *_MIDDLE]
-    gap = int(max([WIDTH, *(len(arrow.text) * CHARACTER + 24 for arrow in arrows if _is_near(arrow, order))]))
+    gap = int(max([WIDTH, *(len(arrow.text) * CHARACTER + 40 for arrow in arrows if _is_near(arrow, order))]))
     place = {name: MARGIN + gap * number for number, name in enumerate(order)}
     height, width = TOP + STEP * len(arrows) + 10, 2 * MARGIN + gap * (len(order) - 1)
     mark = f"arrow-{zlib.crc32(label.encode())}"

@@ -7,7 +7,6 @@ import re
 import shlex
 import sys
 import types
-import unittest
 from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -23,7 +22,6 @@ from channels.generic.websockets import WebsocketConsumer
 from channels.layers.redis import RedisChannelLayer
 from channels.registry import ChannelLayerWrapper, channel_layers
 from channels.routing import Router
-from channels.test import apply_routes
 from tests.docs.test_dependencies import EXTRAS
 from tests.support.blocks import PAGES, Block, blocks_of
 from tests.support.connection import Connection
@@ -36,10 +34,20 @@ RUNNERS = {
         "project-template",
         *sorted({path.stem for path in (ROOT / "docs/howto").iterdir()} - {"index"}),
     ],
-    "tests/docs/test_consumer_pages.py": ["consumers", "generics", "sessions", "ordering", "multiplexing", "security"],
+    "tests/docs/test_consumer_pages.py": [
+        "consumers",
+        "generics",
+        "groups",
+        "sessions",
+        "ordering",
+        "multiplexing",
+        "security",
+    ],
     "tests/handler/test_docs_http.py": ["http"],
     "tests/testing/test_docs.py": ["testing", "layers-writing"],
     "tests/consumers_typed/test_docs.py": ["typed"],
+    "tests/binding/test_docs.py": ["binding"],
+    "tests/delay/test_docs.py": ["delay"],
     "tests/docs/test_blocks.py": ["routing"],
 }
 """Test modules that run all Python of some pages, and the pages; the first two run their commands as well."""
@@ -141,19 +149,6 @@ def test_routing_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert router.match(socket.message("invoices.print"))[0].args == ("print_invoice",)
 
 
-@pytest.mark.django_db
-def test_test_case_of_the_typed_page_passes() -> None:
-    """The last block tests the consumer of the first."""
-    first, *_, last = [block for block in blocks_of(ROOT / "docs/typed.rst") if block.language == "python"]
-    names: dict[str, Any] = {"__name__": "echo"}
-    for block in (first, last):
-        exec(compile(block.text, str(block), "exec"), names)
-    with apply_routes(names["channel_routing"]):
-        result = unittest.TestResult()
-        unittest.TestLoader().loadTestsFromTestCase(names["EchoTests"]).run(result)
-    assert (result.testsRun, result.errors, result.failures) == (1, [], [])
-
-
 # Commands
 
 
@@ -216,10 +211,10 @@ def test_pages_with_tests_of_their_own_are_there() -> None:
 
 
 def test_typed_page_runs_all_of_its_blocks() -> None:
-    """By number, except the last, which runs above. (The other modules insist on all by themselves.)"""
+    """By number. (The other modules insist on all by themselves.)"""
     source = (ROOT / "tests/consumers_typed/test_docs.py").read_text(encoding="utf-8")
     page = [block for block in blocks_of(ROOT / "docs/typed.rst") if block.language == "python" and not block.reason]
-    assert {int(number) for number in re.findall(r"page\.run\((\d+)\)", source)} == set(range(len(page) - 1))
+    assert {int(number) for number in re.findall(r"page\.run\((\d+)\)", source)} == set(range(len(page)))
 
 
 def test_little_is_only_shown() -> None:

@@ -126,6 +126,24 @@ def test_generics_page(page, user, login, cookie):
     assert sorted(done) == [("deleted", "dog"), ("made", "cat")]
 
 
+def test_groups_page(page):
+    """A bid reaches those at the lot, and all are sent home."""
+    page = page("groups")
+    consumers = page.run(0)
+    ada = page.connection(page.run(1), path="/auctions/1/")
+    bob, eve = [Connection(layer=ada.layer, path=f"/auctions/{lot}/") for lot in (1, 2)]
+    for socket in (ada, bob, eve):
+        assert socket.connect() == [{"accept": True}]
+    ada.dispatch("websocket.receive", ada.content(text='{"bid": 7}'))
+    assert [socket.replies() for socket in (ada, bob, eve)] == [[{"text": '{"bid": 7}'}]] * 2 + [[]]
+    ada.layer.send("auctions.close", {"lots": [1, 2]})
+    assert ada.work() == 1
+    assert [socket.replies() for socket in (ada, bob, eve)] == [[{"text": "sold", "close": True}]] * 3
+    ada.disconnect()
+    assert sorted(ada.layer.group_channels("auctions")) == sorted([bob.reply_channel, eve.reply_channel])
+    assert consumers.Auction.__name__ == "Auction"
+
+
 def test_sessions_page(page, user, login, visitor, cookie, capsys):
     """The two sessions, the user, and logging in over the socket."""
     page = page("sessions")
@@ -216,5 +234,5 @@ def test_security_page(page, user, login, cookie, settings):
 
 def test_pages_are_found():
     """Each page here has code."""
-    for name in ("consumers", "generics", "sessions", "ordering", "multiplexing", "security"):
+    for name in ("consumers", "generics", "groups", "sessions", "ordering", "multiplexing", "security"):
         assert BLOCK.search((DOCS / f"{name}.rst").read_text(encoding="utf-8"))

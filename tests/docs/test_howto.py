@@ -17,6 +17,7 @@ import pytest
 import redis
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from channels.layers.ipc.place import default_directory
 from tests.support.cluster import cluster_port
 from tests.support.howto import SECONDS, Site, hear
 from tests.support.processes import ROOT, answers, free_port, wait_for
@@ -304,7 +305,8 @@ def test_project_template(tmp_path: Path, redis_url: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
     # A name of its own is a layer of its own.
-    replaced = {"redis://localhost:6379/0": redis_url, "mysite": f"mysite{secrets.token_hex(4)}"}
+    name = f"mysite{secrets.token_hex(4)}"
+    replaced = {"redis://localhost:6379/0": redis_url, "mysite": name}
     reader = Reader(home, {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, replaced)
     site = Site.__new__(Site)
     site.reader = reader
@@ -322,6 +324,7 @@ def test_project_template(tmp_path: Path, redis_url: str) -> None:
         assert re.search(r"Ran 3 tests in .*\n\nOK", reader.log())
     finally:
         reader.stop()
+        shutil.rmtree(default_directory(name))
 
 
 def test_every_howto_has_a_test() -> None:

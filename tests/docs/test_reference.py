@@ -1,6 +1,7 @@
 """What the code has is in the documentation, and what the documentation names is in the code; its links are good."""
 
 import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 from django.core.management.commands.runserver import Command as Runserver
+from django.utils.module_loading import import_string
 
 import channels
 import channels.test
@@ -81,6 +83,41 @@ def test_public_name_is_in_the_reference(path: str) -> None:
     value = getattr(importlib.import_module(module), name)
     is_described = any(value is each for each in described())
     assert is_described or f"``{name}``" in API or f"autodata:: {path}\n" in API
+
+
+# Options of layers
+
+LAYERS = [
+    "channels.layers.inmemory.ChannelLayer",
+    "channels.layers.ipc.IPCChannelLayer",
+    "channels.layers.redis.RedisChannelLayer",
+    "channels.layers.redis.RedisSentinelChannelLayer",
+    "channels.layers.redis.RedisClusterChannelLayer",
+    "channels.layers.redis.RedisLocalChannelLayer",
+]
+LAYERS_PAGE = (ROOT / "docs" / "layers.rst").read_text(encoding="utf-8")
+LAYER_OPTION = re.compile(r"^(``\w+``(?:, ``\w+``)*)$", re.MULTILINE)
+
+
+def options_taken(path: str) -> set[str]:
+    """Return what ``CONFIG`` of a layer may hold."""
+    parameters = inspect.signature(import_string(path)).parameters.values()
+    return {each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)}
+
+
+@pytest.mark.parametrize("path", LAYERS)
+def test_layer_and_its_options_are_in_the_documentation(path: str) -> None:
+    """Each on the page on layers, with what it means."""
+    assert path in LAYERS_PAGE
+    described = {name for line in LAYER_OPTION.findall(LAYERS_PAGE) for name in re.findall(r"\w+", line)}
+    assert options_taken(path) - described - {"clock", "monotonic"} == set()
+
+
+def test_options_of_layers_in_the_documentation_exist() -> None:
+    """None of them was taken away."""
+    taken = set().union(*map(options_taken, LAYERS))
+    described = {name for line in LAYER_OPTION.findall(LAYERS_PAGE) for name in re.findall(r"\w+", line)}
+    assert described - taken == set()
 
 
 # Commands
