@@ -17,6 +17,7 @@ from channels.layers.redis import RedisClusterChannelLayer
 from channels.layers.redis.cluster_map import TURN_TAGS
 from channels.test.conformance import ConformanceTestCase
 from tests.support.cluster import RedisCluster
+from tests.support.counting import Growth
 from tests.support.processes import free_port
 from tests.support.redis import RedisServer, find_newest, find_oldest
 
@@ -289,6 +290,7 @@ def test_slot_that_moves_under_traffic_loses_nothing(own_cluster: RedisCluster) 
     layer = RedisClusterChannelLayer(hosts=own_cluster.hosts, capacity=100_000)
     source = own_cluster.holder_of("test.p!")
     target = next(node for node in own_cluster.masters if node is not source)
+    followed = Growth("cluster.followed.moved")
     with Traffic(layer, ["test.p!"]) as traffic:
         traffic.channels = ["test.p!"]
         traffic.wait_for_more()
@@ -299,6 +301,7 @@ def test_slot_that_moves_under_traffic_loses_nothing(own_cluster: RedisCluster) 
     assert traffic.refused == []
     assert traffic.received == list(range(1, traffic.sent + 1))
     assert own_cluster.holder_of("test.p!") is target
+    assert followed.amount >= 1
     layer.close()
 
 

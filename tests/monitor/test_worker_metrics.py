@@ -16,6 +16,7 @@ from tests.support.processes import free_port, wait_for
 from tests.support.redis import RedisServer
 from tests.support.workers import SECONDS, Workers
 
+CRASHES = "worker.replaced.crash"
 WORK = "tests.worker.supervised.work"
 
 
@@ -51,7 +52,8 @@ def test_supervisor_shows_the_metrics_of_all_its_processes(workers: Workers) -> 
     workers.send("die")
     workers.wait_for_log("is ready", 3)
     samples = scrape(address)
-    counted = {"noun": "worker", "verb": "replaced", "reason": "crash"}
+    noun, verb, reason = CRASHES.split(".")
+    counted = {"noun": noun, "verb": verb, "reason": reason}
     assert value(samples, "channels_events_total", place="supervisor", **counted) == 1
     assert sorted(samples["channels_worker_up"].values()) == [1, 1]
     stuck = workers.pids("is ready")[-1]

@@ -18,6 +18,7 @@ from channels.supervision import supervisor as supervision
 from channels.supervision.status import Status, judge
 from channels.supervision.supervisor import Supervisor
 from channels.supervision.systemd import Systemd
+from tests.support.counting import grows
 from tests.support.processes import free_port, wait_for
 from tests.support.redis import RedisServer
 from tests.support.systemd import ServiceManager
@@ -91,7 +92,8 @@ def test_process_that_never_becomes_ready_is_replaced(
 
     helper = threading.Thread(target=stop_after_the_second)
     helper.start()
-    supervisor.run()
+    with grows("worker.replaced.hang", by=2):
+        supervisor.run()
     helper.join()
     assert "another is started" in caplog.text
 

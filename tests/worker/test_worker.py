@@ -13,6 +13,7 @@ from channels.pace import Pace
 from channels.registry import ChannelLayerWrapper
 from channels.signals import worker_ready
 from channels.worker import Worker, WorkerGroup
+from tests.support.counting import Growth
 from tests.support.processes import wait_for
 
 
@@ -202,11 +203,13 @@ def test_stop_hands_back_what_was_not_begun(run):
     """First on its channel and in order, for other workers."""
     gate = Gate()
     layer = make_layer(route("c", gate))
+    returned = Growth("message.returned.stop")
     worker = start_with_batch(run, layer, gate)
     layer.send("c", {"n": 5})
     worker.termed = True
     gate.release.set()
     wait_for(lambda: layer.channel_statistics("c")["messages_pending"] == 5, "they were handed back")
+    wait_for(lambda: returned.amount == 4, "that they are counted")
     found = [layer.receive(["c"])[1]["n"] for _ in range(5)]
     assert (gate.got, found) == ([0], [1, 2, 3, 4, 5])
 
@@ -215,8 +218,10 @@ def test_what_was_taken_does_not_wait_for_a_slow_consumer(run):
     """Another worker gets it while the consumer still runs."""
     gate = Gate()
     layer = make_layer(route("c", gate))
+    returned = Growth("message.returned.slow_consumer")
     start_with_batch(run, layer, gate)
     found = [layer.receive(["c"], block=True)[1]["n"] for _ in range(4)]
+    wait_for(lambda: returned.amount == 4, "that they are counted")
     gate.release.set()
     assert (gate.got, found) == ([0], [1, 2, 3, 4])
 
