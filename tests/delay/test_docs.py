@@ -1,5 +1,6 @@
 """The page on delayed messages does what it says: its code is read from the page and run."""
 
+import unittest
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,7 @@ from tests.delay.test_worker import Server
 from tests.docs.test_consumer_pages import Page
 from tests.support.connection import Connection, make_layer
 
-REMINDERS, ORDERS, HEARTBEAT, SETTINGS = range(4)
+REMINDERS, ORDERS, HEARTBEAT, SETTINGS, TESTS = range(5)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def serve(module, group, until):
 
 def test_every_block_has_a_test(page):
     """One for each below."""
-    assert len(page.blocks) == SETTINGS + 1
+    assert len(page.blocks) == TESTS + 1
 
 
 def test_reminders_come(db, page):
@@ -87,3 +88,14 @@ def test_settings_keep_messages_until_they_are_stored(page):
     (pattern,) = compile_delivery(config["delivery"])
     assert [bool(pattern.match(name)) for name in ("asgi.delay", "reminders")] == [True, False]
     RedisChannelLayer(**config).close()
+
+
+def test_tests_of_the_page_pass(db, page, settings):
+    """With the routing of its first block."""
+    reminders = page.run(REMINDERS)
+    backend = "channels.layers.inmemory.ChannelLayer"
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "ROUTING": reminders.channel_routing}}
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(page.run(TESTS).ReminderTests)
+    result = unittest.TestResult()
+    suite.run(result)
+    assert (result.testsRun, result.errors, result.failures) == (2, [], [])
