@@ -33,6 +33,11 @@ Todo = list[tuple[int, Item]]
 """Items, each with its position in what was asked for."""
 
 
+def with_sign(part: Todo) -> list[Item]:
+    """Return the copies in ``part`` for queues in a cluster whose readers give signs of life."""
+    return [item for _, item in part if item.kind == "n" and item.queue.endswith("!")]
+
+
 class Results:
     """What becomes of the items of one plan, by their position."""
 

@@ -7,7 +7,6 @@ What is sent and how answers are read is decided in ``sending`` and ``receiving`
 import asyncio
 import functools
 import logging
-import os
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +32,7 @@ from channels.layers.redis.keys import Keys
 from channels.layers.redis.loops import LoopLinks
 from channels.layers.redis.once import RedisOnce
 from channels.layers.redis.plans import Plan
-from channels.layers.redis.process import Parts, Process
+from channels.layers.redis.process import Parts, Process, forks
 from channels.layers.redis.receiving import Wait
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.routes import Routes
@@ -134,7 +133,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
     @property
     def _mine(self) -> Process:
-        if self._process.pid != os.getpid():
+        if self._process.generation != forks.count:
             self._process = Process(self._parts, self._process)
         return self._process
 
@@ -169,14 +168,16 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         self._send_one(Outgoing(group, message, to_group=True))
 
     def _send_one(self, outgoing: Outgoing) -> None:
-        outcome = self._run(self._sender.plan(self._mine.tallies, [self._sender.prepare(outgoing)]))[0]
+        mine = self._mine
+        outcome = mine.links.run(self._sender.plan(mine.tallies, [self._sender.prepare(outgoing)]))[0]
         if outcome is not None:
             raise outcome
 
     def send_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
         prepared = prepare_all(self._sender.prepare, batch)
         items = [item for item in prepared if isinstance(item, Item)]
-        return merge(prepared, self._run(self._sender.plan(self._mine.tallies, items)))
+        mine = self._mine
+        return merge(prepared, mine.links.run(self._sender.plan(mine.tallies, items)))
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[Outcomes], None]) -> None:
         prepared = prepare_all(self._sender.prepare, batch)
@@ -237,11 +238,12 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
-        if (chores := self._mine.chores(self._mine.heartbeat, queues)) is not None:
+        mine = self._mine
+        if (chores := mine.chores(mine.heartbeat, queues)) is not None:
             self._post(chores, _forget)  # It leaves in one write with the receive.
         if not self._parts.ring.has_durable:
             return self._take(queues, limit, timeout)
-        steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)
+        steps = self._durable.receive(queues, limit, timeout, mine.in_hand)
         try:
             step = next(steps)
             while True:
@@ -274,8 +276,9 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         queues = names.require_channel_names(channels, receive=True)
         if not queues:
             return []
-        if (chores := self._mine.chores(self._loop.heartbeat, queues)) is not None:
-            await self._arun(chores)
+        links = self._loop
+        if (chores := self._mine.chores(links.heartbeat, queues)) is not None:
+            await links.run(chores)
         if not self._parts.ring.has_durable:
             return await self._atake(queues, limit, timeout)
         steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)

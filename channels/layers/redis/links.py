@@ -89,6 +89,12 @@ class Links:
 
     def _exchange(self, step: Step) -> Read:
         """Carry out ``step``; what was posted leaves with it."""
+        if len(step) == 1 and not self._mine.posted:
+            ((server, commands),) = step.items()
+            try:
+                return Read({server: self.link(server).exchange(commands)}, {})
+            except LayerUnavailable as error:
+                return Read({}, {server: error})
         posted: list[tuple[Posted | MergedSends, Read]] = []
         errors: Errors = {}
         try:
@@ -181,6 +187,19 @@ class Links:
         """Let another thread write what the calling one posted, if it does not do so itself in time."""
         if self._mine.unwritten:
             self._flusher.wake()
+
+    def ask(self, link: Link, commands: Sequence[bytes]) -> list[Any]:
+        """Return the answers to commands that wait; what was posted leaves in the same write, and is settled then."""
+        if not self._mine.posted:
+            return link.exchange(commands)
+        posted: list[tuple[Posted | MergedSends, Read]] = []
+        try:
+            link.write(commands)
+            self.push()
+            posted = self.read_posted()
+            return link.read(commands)
+        finally:
+            self.hand_out(posted or self.read_posted())
 
     def push(self) -> None:
         """Write what the calling thread posted, without waiting for the answers."""

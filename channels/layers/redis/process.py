@@ -21,6 +21,20 @@ from channels.layers.redis.statistics import Tallies
 from channels.layers.redis.takes import Takes
 
 
+class _Forks:
+    """How often this process and its ancestors were forked from one another: cheaper to ask for than a process id."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        self.count += 1
+
+
+forks = _Forks()
+
+
 class Parts(NamedTuple):
     """What all processes of a layer share."""
 
@@ -43,7 +57,7 @@ class Process:
     """
 
     def __init__(self, parts: Parts, parent: "Process | None") -> None:
-        self.pid = os.getpid()
+        self.generation = forks.count
         self.parent = parent
         self.tallies = Tallies(parts.keys, parts.ring)
         self.heartbeat = Heartbeat(parts.signs)

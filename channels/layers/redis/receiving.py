@@ -57,6 +57,8 @@ class Wait:
 def servers_of(where: Where, routes: Routes, servers: Sequence[Shard]) -> list[Place]:
     """Return the shards to take from in random order; those of lost servers only if there are no others."""
     order = [(shard, routes.server_of(shard)) for shard in where]
+    if len(order) == 1:
+        return order
     random.shuffle(order)
     return [place for place in order if not servers[place[1]].health.is_resting] or order
 

@@ -27,7 +27,7 @@ class Ring:
 
     def shard_of(self, name: str) -> int:
         """Return the shard of a single-reader channel, of a queue that ends in ``!``, or of anything else by name."""
-        return (crc32(name.encode("ascii")) & 0xFFF) * self.size // 4096
+        return (crc32(name.encode("ascii")) & 0xFFF) * self.size // 4096 if self.size > 1 else 0
 
     def is_durable(self, queue: str) -> bool:
         """Return whether messages of ``queue`` are delivered at least once: a matching normal channel."""

@@ -15,7 +15,7 @@ from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.copies import RECEIVERS_PER_ENTRY, Copier
 from channels.layers.redis.groups import Groups
-from channels.layers.redis.items import Item, Outcomes, Results, Todo, count_drops, report_drops, report_gone
+from channels.layers.redis.items import Item, Outcomes, Results, Todo, count_drops, report_drops, report_gone, with_sign
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Step, merged, run_tolerantly
 from channels.layers.redis.ring import Ring
@@ -135,9 +135,8 @@ class Sender:
                 now = yield from self._read_members(now, results)
             todo = (yield from self._send(now, results, tallies)) + todo
         outcomes = [results.outcome(self._layer, position, item) for position, item in enumerate(items)]
-        if outcomes and all(isinstance(outcome, LayerUnavailable) for outcome in outcomes):
-            first = outcomes[0]
-            assert first is not None
+        first = outcomes[0] if outcomes else None
+        if isinstance(first, LayerUnavailable) and all(isinstance(other, LayerUnavailable) for other in outcomes):
             raise first from first.__cause__
         return outcomes
 
@@ -150,7 +149,9 @@ class Sender:
                 continue
             for shard in self._ring.group_shards(item.name) if item.kind == "g" else (item.shard,):
                 calls.setdefault(shard, []).append((position, item))
-        step = {shard: [self._call(part), *self._ask_for_signs(part)] for shard, part in calls.items()}
+        step = {shard: [self._call(part)] for shard, part in calls.items()}
+        if self._ring.group_is_one_place:
+            step = {shard: [*commands, *self._ask_for_signs(calls[shard])] for shard, commands in step.items()}
         if step and tallies.is_due:
             step = merged(step, tallies.collect())
         replies, errors = yield from run_tolerantly(step)
@@ -162,8 +163,10 @@ class Sender:
                 more += self._elsewhere(part, results, errors[shard], is_all=is_all)
                 continue
             expired, buried, *answers = replies[shard][0]
-            gone += itertools.compress(_with_sign(part), [not sign for sign in replies[shard][1:]])
-            count_drops(tallies, shard, expired, buried)
+            if self._ring.group_is_one_place:
+                gone += itertools.compress(with_sign(part), [not sign for sign in replies[shard][1:]])
+            if expired or buried:
+                count_drops(tallies, shard, expired, buried)
             for (position, item), answer in zip(part, answers, strict=True):
                 if item.kind == "g":
                     more += self._read_group_answer(position, item, shard, answer, results, tallies)
@@ -227,7 +230,7 @@ class Sender:
 
         The script does not look itself: it may be asked for keys that are on two nodes while their slot moves.
         """
-        return [scripts.command(b"EXISTS", self._keys.alive(item.queue)) for item in _with_sign(part)]
+        return [scripts.command(b"EXISTS", self._keys.alive(item.queue)) for item in with_sign(part)]
 
     def _call(self, part: Todo) -> bytes:
         keys = [self._keys.queue(item.queue) if item.queue else self._keys.group(item.name) for _, item in part]
@@ -293,8 +296,3 @@ class Sender:
                 return todo[:count], todo[count:]
             has_group = has_group or (item.kind == "g" and self._returns_members)
         return todo, []
-
-
-def _with_sign(part: Todo) -> list[Item]:
-    """Return the copies in ``part`` for queues in a cluster whose readers give signs of life."""
-    return [item for _, item in part if item.kind == "n" and item.queue.endswith("!")]

@@ -10,8 +10,7 @@ from redis.exceptions import ResponseError
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.redis import receiving
-from channels.layers.redis.links import Links, Posted, Read
-from channels.layers.redis.merging import MergedSends
+from channels.layers.redis.links import Links
 from channels.layers.redis.receiving import Place, Reader, Spare, Wait, Where
 from channels.layers.redis.shards import Facts
 from channels.layers.redis.threadlink import Link
@@ -67,9 +66,9 @@ class Takes:
             facts = link.facts()
             command = receiving.take_command(facts, where[shard], limit, wait)
             if along.make_plan is None:
-                return self._read_take(self._ask(link, [command])[0], facts)
+                return self._read_take(self._links.ask(link, [command])[0], facts)
             plan = along.make_plan()
-            reply, *replies = self._ask(link, [command, *next(plan)[shard]])
+            reply, *replies = self._links.ask(link, [command, *next(plan)[shard]])
             along.found = self._links.go_on(plan, {shard: replies})
             return self._read_take(reply, facts)
         waiting: list[_Wait] = []
@@ -97,17 +96,6 @@ class Takes:
         if len(failures) == len(waiting):
             raise failures[0]
         return taken
-
-    def _ask(self, link: Link, commands: Sequence[bytes]) -> list[Any]:
-        """Return the answers to commands that wait; what was posted leaves in the same write, and is settled then."""
-        posted: list[tuple[Posted | MergedSends, Read]] = []
-        try:
-            link.write(commands)
-            self._links.push()
-            posted = self._links.read_posted()
-            return link.read(commands)
-        finally:
-            self._links.hand_out(posted or self._links.read_posted())
 
     def _gather(self, waiting: Sequence[_Wait]) -> tuple[list[Delivery], list[LayerUnavailable]]:
         """End the waits; return what the first that had something brought. The rest is kept for the next call."""

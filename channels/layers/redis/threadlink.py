@@ -121,6 +121,8 @@ class Link:
 
     def mend(self, commands: Sequence[bytes], replies: list[Any]) -> list[Any]:
         """Return ``replies`` with those of forgotten scripts replaced; no other answers may be under way."""
+        if not any(isinstance(reply, ResponseError) for reply in replies):
+            return replies
         if lost := forgotten(replies):
             again = [*scripts.LOAD_ALL, *(commands[position] for position in lost)]
             self.write(again)
