@@ -43,6 +43,7 @@ def test_consumer_on_two_paths_has_two_names() -> None:
         ("Desk_2", "/b/"),
     ]
     assert "Desk_2.ask" in document["operations"]
+    assert document["channels"]["Desk_2"]["description"] == document["channels"]["Desk"]["description"]
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

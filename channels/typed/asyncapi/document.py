@@ -4,7 +4,6 @@ It is written from the side of the project: it *receives* what clients send. Eve
 sees them; what their handlers send is.
 """
 
-import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,9 +82,9 @@ def _make_server(base_url: str) -> dict[str, Any]:
 
 def _make_channel(speech: Speech, schemas: Schemas) -> dict[str, Any]:
     route = speech.route
-    parts = (inspect.getdoc(route.consumer) or "") if route.consumer.__doc__ else ""
+    description = route.description
     if route.address.template is None:
-        parts = f"{parts}\n\nIts path matches the regular expression {route.address.pattern}".strip()
+        description = f"{description}\n\nIts path matches the regular expression {route.address.pattern}".strip()
     parameters = {}
     for each in route.address.parameters:
         found: dict[str, Any] = {"description": f"Matches {each.pattern}"}
@@ -97,7 +96,7 @@ def _make_channel(speech: Speech, schemas: Schemas) -> dict[str, Any]:
     channel = {
         "address": route.address.template,
         "title": route.consumer.__name__,
-        "description": parts,
+        "description": description,
         "servers": [{"$ref": f"#/servers/{SERVER}"}],
         "parameters": parameters,
         "messages": {

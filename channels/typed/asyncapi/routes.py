@@ -1,5 +1,6 @@
 """The typed consumers of a project and where they are found, as its routing says."""
 
+import inspect
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,14 @@ class TypedRoute:
     name: str
     consumer: type[TypedConsumer[Any, Any, Any, Any]]
     address: Address
+
+    @property
+    def description(self) -> str:
+        """The docstring of the class, or of the nearest base that is the project's and has one; perhaps empty."""
+        for base in self.consumer.__mro__:
+            if issubclass(base, TypedConsumer) and base is not TypedConsumer and base.__doc__:
+                return inspect.cleandoc(base.__doc__)
+        return ""
 
 
 def find_routes(layer: str = DEFAULT_CHANNEL_LAYER) -> list[TypedRoute]:

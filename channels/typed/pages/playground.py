@@ -18,7 +18,7 @@ def _describe(route: TypedRoute) -> dict[str, Any]:
     address = route.address
     return {
         "name": route.name,
-        "description": (route.consumer.__doc__ or "").strip().partition("\n\n")[0],
+        "description": route.description.partition("\n\n")[0],
         "path": address.template,
         "pattern": address.pattern,
         "parameters": [
