@@ -39,7 +39,7 @@ def counted() -> dict[str, str]:
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "counters.add":
-                where = f"{path.relative_to(ROOT)}:{node.lineno}"
+                where = f"{path.relative_to(PACKAGE.parent)}:{node.lineno}"
                 found.update(dict.fromkeys(_texts(node.args[0]), where))
                 if isinstance(node.args[0], ast.Subscript):
                     texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and type(n.value) is str]

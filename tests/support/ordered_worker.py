@@ -1,4 +1,6 @@
-"""A worker process whose consumer notes what it ran: ``python -m tests.support.ordered_worker URL``.
+"""A worker process whose consumer notes what it ran: ``python -m tests.support.ordered_worker URL SECONDS``.
+
+SECONDS is how long messages wait for those before them.
 
 Consumers keep a list per connection on the Redis server of the layer, under the key ``ran:<reply channel>``,
 and push the connection to the list ``ended`` after its disconnect.
@@ -10,10 +12,8 @@ from typing import Any
 import redis
 from django.conf import settings
 
-ORDERING_SECONDS = 4
 
-
-def configure(url: str) -> None:
+def configure(url: str, seconds: float) -> None:
     """Set Django up for a site with one ordered consumer."""
     import django
 
@@ -21,7 +21,7 @@ def configure(url: str) -> None:
         SECRET_KEY="not a secret: tests only",
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "channels"],
         SESSION_ENGINE="django.contrib.sessions.backends.cache",
-        CHANNELS_ORDERING_TIMEOUT=ORDERING_SECONDS,
+        CHANNELS_ORDERING_TIMEOUT=seconds,
         CHANNELS_AUTO_ACCEPT=True,
         CHANNEL_LAYERS={
             "default": {
@@ -65,7 +65,7 @@ def make_consumer(url: str) -> Any:
 def main() -> None:
     """Work until killed."""
     url = sys.argv[1]
-    configure(url)
+    configure(url, float(sys.argv[2]))
     from channels.registry import channel_layers
     from channels.worker import Worker
 
