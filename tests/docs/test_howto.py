@@ -18,6 +18,7 @@ import redis
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from channels.layers.ipc.place import default_directory
+from tests.support.chat import browser
 from tests.support.cluster import cluster_port
 from tests.support.howto import SECONDS, Site, hear
 from tests.support.processes import ROOT, answers, free_port, wait_for
@@ -55,11 +56,18 @@ def require(*programs: str) -> None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"Install {' and '.join(missing)}.")
 
 
+def texts(chrome: Any, selector: str) -> list[str]:
+    """Return the texts of a page's elements."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)"
+    return list(chrome.execute_script(script, selector))
+
+
 def read(site: Site, page: str, look) -> None:
     """Read a page to its end, looking at each checkpoint with the method of its name."""
     assert site.reader.read(HOWTO / f"{page}.rst", lambda name: getattr(look, name)())
 
 
+@pytest.mark.browser
 def test_long_polling(site: Site) -> None:
     """Clients wait, all hear the next headline, and who comes late gets what was missed at once."""
 
@@ -79,7 +87,12 @@ def test_long_polling(site: Site) -> None:
                 client.join(SECONDS)
             assert [answer.json() for answer in answers] == [{"headlines": [{"pk": 2, "text": "It stops"}]}] * 2
             wait_for(lambda: site.shell(waiting) == "0", "all have left the group", SECONDS)
-            assert "fetch(" in httpx.get(f"{site.url}/news/").text
+            with browser() as chrome:
+                chrome.get(f"{site.url}/news/")
+                wait_for(lambda: texts(chrome, "li") == ["It rains", "It stops"], "the page shows both", SECONDS)
+                wait_for(lambda: site.shell(waiting) == "1", "the page waits", SECONDS)
+                site.shell("from news.models import Headline; Headline.objects.create(text='It snows')")
+                wait_for(lambda: texts(chrome, "li")[2:] == ["It snows"], "the page shows what is new", SECONDS)
 
         def ask(self, after: int) -> httpx.Response:
             site.wait_until_up("/news/")
@@ -88,10 +101,13 @@ def test_long_polling(site: Site) -> None:
     read(site, "long-polling", Look())
 
 
+@pytest.mark.browser
 def test_server_sent_events(site: Site) -> None:
     """Headers at once, events as they come, what was missed on the next connection."""
 
     class Look:
+        members = "from channels import Group; print(len(Group('ticker').channels()))"
+
         def opened(self) -> None:
             site.wait_until_up("/")
             self.stream = httpx.Client(timeout=SECONDS).stream("GET", f"{site.url}/prices/")
@@ -99,8 +115,7 @@ def test_server_sent_events(site: Site) -> None:
             assert response.headers["content-type"] == "text/event-stream"
             self.lines = response.iter_lines()
             assert next(self.lines) == "retry: 2000"
-            members = "from channels import Group; print(len(Group('ticker').channels()))"
-            wait_for(lambda: site.shell(members) == "1", "the client is in the group", SECONDS)
+            wait_for(lambda: site.shell(self.members) == "1", "the client is in the group", SECONDS)
 
         def events(self) -> None:
             assert [next(self.lines) for _ in range(4)] == ["", "id: 1", "data: ACME 1234", ""]
@@ -113,10 +128,16 @@ def test_server_sent_events(site: Site) -> None:
             ) as response:
                 lines = response.iter_lines()
                 assert [next(lines) for _ in range(4)][2:] == ["id: 2", "data: ACME 1300"]
+            with browser() as chrome:
+                chrome.get(f"{site.url}/")
+                wait_for(lambda: site.shell(self.members) == "1", "the page is in the group", SECONDS)
+                site.shell("from ticker.publish import publish; publish('ACME', 1400)")
+                wait_for(lambda: texts(chrome, "li") == ["ACME 1400"], "the page shows it", SECONDS)
 
     read(site, "server-sent-events", Look())
 
 
+@pytest.mark.browser
 def test_presence(site: Site) -> None:
     """Who comes and goes is told to who is there; a lost socket is forgotten."""
 
@@ -130,6 +151,13 @@ def test_presence(site: Site) -> None:
                 with site.socket("/presence/lobby/", site.log_in("ben")) as ben:
                     hear(ben, {"here": ["anna", "ben"]})
                     hear(anna, {"here": ["anna", "ben"]})
+                hear(anna, {"here": ["anna"]})
+                with browser() as chrome:
+                    chrome.get(f"{site.url}/admin/login/")
+                    name, _, value = site.log_in("eve").partition("=")
+                    chrome.add_cookie({"name": name, "value": value})
+                    chrome.get(f"{site.url}/")
+                    wait_for(lambda: texts(chrome, "li") == ["anna", "eve"], "the page shows both", SECONDS)
                 hear(anna, {"here": ["anna"]})
                 # A row whose server was killed.
                 site.shell(
