@@ -149,6 +149,19 @@ def options_of(command: BaseCommand, name: str) -> set[str]:
     return {option for option in found - theirs if option.startswith("--")} - {"--help"}
 
 
+def test_options_of_uvicorn_on_the_page_for_1x_exist() -> None:
+    """What stands for an option of daphne is one that the server takes."""
+    from uvicorn.main import main
+
+    page = (ROOT / "docs" / "coming-from-1.x.rst").read_text(encoding="utf-8")
+    table = page.partition("Options of daphne\n")[2].partition("Options of asgi_redis\n")[0]
+    rows = [line[39:88] for line in table.splitlines() if line.startswith("``")]
+    named = {option for row in rows for option in re.findall(r"``(--[\w-]+)``", row)}
+    taken = {option for parameter in main.params for option in parameter.opts}
+    assert len(named) > 10
+    assert named - taken == set()
+
+
 # Links
 
 
