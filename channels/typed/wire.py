@@ -1,12 +1,12 @@
 """Messages as text: models to JSON and back, keys in the spelling of the client, errors in the documented shape."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel, to_snake
 from pydantic_core import from_json, to_json
 
 from channels.typed import settings
@@ -14,6 +14,10 @@ from channels.typed import settings
 T = TypeVar("T")
 
 ACTION = "action"
+
+_NAME = re.compile(r"[a-z][a-zA-Z0-9_]*")
+_UNDERSCORED = re.compile(r"_([a-z])")
+_CAPITAL = re.compile(r"[A-Z]")
 
 
 class InvalidMessage(Exception):
@@ -35,14 +39,18 @@ def describe(kind: str, text: str) -> list[dict[str, Any]]:
     return [{"type": kind, "loc": [], "msg": text}]
 
 
+# One undoes the other for every name in snake_case, which those of pydantic do not: digits stay where they are, and
+# each capital letter is one word. Keys that begin otherwise than such a name are data, not names.
+
+
 @functools.lru_cache(maxsize=1024)
 def _camel(key: str) -> str:
-    return to_camel(key) if key.isidentifier() and not key.startswith("_") else key
+    return _UNDERSCORED.sub(lambda found: found[1].upper(), key) if _NAME.fullmatch(key) else key
 
 
 @functools.lru_cache(maxsize=1024)
 def _snake(key: str) -> str:
-    return to_snake(key) if key.isidentifier() and not key.startswith("_") else key
+    return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", key) if _NAME.fullmatch(key) else key
 
 
 def _map_keys(value: Any, change: Callable[[str], str]) -> Any:

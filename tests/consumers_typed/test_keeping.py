@@ -4,6 +4,7 @@ import functools
 
 import pytest
 from django.contrib.auth.models import Group as Room
+from rest_framework.authentication import SessionAuthentication
 
 from channels.typed import PingMessage, TypedConsumer, event_handler, ws_handler
 from tests.consumers_typed.rooms import Answer, ChatMessage, NotifyEvent
@@ -123,6 +124,18 @@ def test_instances_of_models_are_read_again(ask, attributes):
     assert asked() == "den"
     Room.objects.update(name="lair")
     assert asked() == "lair"
+
+
+def test_user_may_be_kept_under_another_name(open_socket, user):
+    """It is an instance of a model, however lazily it was read."""
+    attributes = {
+        "post_authentication": lambda self: setattr(self, "found", self.message.user),
+        "find": lambda self: [self.found.pk, self.found.username],
+        "authentication_classes": [SessionAuthentication],
+    }
+    socket = open_socket(routes=[Noting.as_route(attributes)], user=user)
+    socket.send_json({"action": "ping"})
+    assert socket.receive_json()["payload"] == [user.pk, "ada"]
 
 
 def test_instance_that_is_gone_closes(ask):

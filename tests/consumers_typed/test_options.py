@@ -3,11 +3,14 @@
 import datetime
 import json
 import logging
+import re
 import uuid
 from typing import Any, Literal
 
 import pytest
 from django.test import override_settings
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from channels.message import Message
@@ -20,6 +23,7 @@ from channels.typed import (
     PongMessage,
     TypedConsumer,
 )
+from channels.typed.wire import camelize, decamelize
 from tests.consumers_typed.rooms import Answer, ChatConsumer, ChatMessage, ChatPayload, NotifyEvent
 from tests.support.connection import Connection
 
@@ -81,6 +85,23 @@ def test_keys_are_camel_case_for_clients(open_socket, settings):
     assert socket.receive_json() == {"action": "send_detail", "payload": payload}
     assert taken == [Detail(first_name="an_na", home_town={"big_city": 1})]
     assert socket.receive_json() == {"otherKey": ["some_value", {"innerKey": 1, "a b_c": 2, "_x_y": 3}]}
+
+
+@given(name=st.from_regex(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fullmatch=True))
+@example("address1")
+@example("x_y_z")
+@example("is_2fa")
+def test_every_name_comes_back_from_camel_case(name):
+    """So that no field is out of the reach of clients."""
+    (spelled,) = camelize({name: 1})
+    assert decamelize({spelled: 1}) == {name: 1}
+    assert not re.search("_[a-z]", spelled)
+
+
+@pytest.mark.parametrize("key", ["UPPER_CASE", "Title", "_private", "with space_x", "größe_x", "7_b", ""])
+def test_keys_that_are_no_names_are_let_alone(key):
+    """They are data."""
+    assert decamelize(camelize({key: {key: 1}})) == camelize({key: {key: 1}}) == {key: {key: 1}}
 
 
 def test_group_messages_are_camel_case_too(open_socket, settings):
