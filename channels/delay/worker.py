@@ -162,13 +162,22 @@ class Worker:
     # From the database to the layer
 
     def _send(self) -> None:
-        is_due = self._next_due is not None and self._next_due <= timezone.now()
-        if not is_due and time.monotonic() < self._next_look:
-            return
         messages = DelayedMessage.objects.using(database())
-        self._next_look = time.monotonic() + self.database_sleep_duration
+        if not self._is_due():
+            if time.monotonic() < self._next_look:
+                return
+            self._look(messages)
+            if not self._is_due():
+                return
         sent = send_messages(self.channel_layer, messages.is_due(), BATCH)
-        self._next_due = messages.aggregate(first=Min("due_date"))["first"]
+        self._look(messages)
         if not sent and self._next_due is not None:
             # What is due is being sent by another server: it is about to go.
             self._next_due = max(self._next_due, timezone.now() + timedelta(seconds=NEAR_SECONDS))
+
+    def _is_due(self) -> bool:
+        return self._next_due is not None and self._next_due <= timezone.now()
+
+    def _look(self, messages: Any) -> None:
+        self._next_due = messages.aggregate(first=Min("due_date"))["first"]
+        self._next_look = time.monotonic() + self.database_sleep_duration

@@ -1,4 +1,4 @@
-"""``manage.py runserver``: the development server, with the interface and workers in one process.
+"""``manage.py runserver``: the development server, with the interface, workers and a delay server in one process.
 
 Everything Django's own command does (options, checks, autoreload, errors) is Django's; this one gives it another
 server class, one that serves ASGI, and another handler.
@@ -39,7 +39,7 @@ _WEBSOCKET_ACTIONS = {
 
 
 class Command(DjangoRunserver):
-    """Serve HTTP and WebSockets, and run workers in threads."""
+    """Serve HTTP and WebSockets, and run workers in threads, with a delay server if messages are delayed."""
 
     help = "Starts a development server for HTTP and WebSockets, with workers in the same process."
     server_cls: Any = UvicornServer
@@ -83,7 +83,7 @@ class Command(DjangoRunserver):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until stopped."""
         self.options = options
-        self.workers: list[Worker] = []
+        self.workers: list[Any] = []
         self.use_asgi = options["use_asgi"] and DEFAULT_CHANNEL_LAYER in channel_layers
         if not apps.is_installed("django.contrib.staticfiles"):
             options["use_static_handler"] = False
@@ -127,6 +127,8 @@ class Command(DjangoRunserver):
         self.stdout.flush()
         if self.options["run_worker"]:
             self.start_workers(layer)
+            if apps.is_installed("channels.delay"):
+                self.start_delay_server(layer)
 
     def start_workers(self, layer: Any) -> None:
         """Run the workers in threads of their own, which end with the process."""
@@ -138,6 +140,14 @@ class Command(DjangoRunserver):
         for number, worker in enumerate(self.workers, start=1):
             worker.ready()
             threading.Thread(target=worker.run, name=f"channels-worker-{number}", daemon=True).start()
+
+    def start_delay_server(self, layer: Any) -> None:
+        """Run a delay server in a thread; ``rundelay`` could not reach an in-memory layer."""
+        from channels.delay.worker import Worker as DelayServer
+
+        server = DelayServer(layer, signal_handlers=False)
+        self.workers.append(server)
+        threading.Thread(target=server.run, name="channels-delay", daemon=True).start()
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
         """Write one line on stderr about a request or a WebSocket; unknown actions are passed over."""
