@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from channels import counters
 from channels.layers.redis import RedisChannelLayer
-from tests.abuse.strategies import ENTRIES, fuzz
+from channels.layers.turns import Early, NextStep, Verdict
+from tests.abuse.strategies import ENTRIES, PAYLOADS, fuzz
 from tests.support.loudness import Log
 from tests.support.redis import RedisServer
 
@@ -192,6 +193,44 @@ def test_any_value_beside_a_queue_leaves_it_usable(make_layer: Make, key: str, l
         layer.channel_statistics("test")
         layer.global_statistics()
         layer.inspection.announced()
+
+    check()
+    assert log.tracebacks == []
+
+
+BLOBS = st.one_of(st.binary(max_size=20), PAYLOADS.map(lambda payload: b"\0\0" + payload))
+
+LINES = st.dictionaries(
+    st.sampled_from([b"next", b"running", b"due", b"state", b"early", b"e0", b"e1", b"e2", b"e3", b"ex"]),
+    BLOBS | TEXTS | st.sampled_from([b"broken", b"ended", b"1", b"2"]),
+    max_size=5,
+)
+
+
+def test_any_line_of_a_connection_ends(make_layer: Make, log: Log) -> None:
+    """What is kept of an order is not believed: messages that are none are passed over, and no step fails."""
+    layer = make_layer()
+    client = layer.connection(0)
+    connection = "websocket.send.process!me"
+    turns = layer.turns
+
+    @fuzz(80)
+    @given(LINES, st.dictionaries(st.binary(max_size=5) | st.just(connection.encode()), st.just(0), max_size=2))
+    def check(line: dict[bytes, bytes], waiting: dict[bytes, int]) -> None:
+        client.delete(f"asgi::turn:{connection}", "asgi::turns")
+        if line:
+            client.hset(f"asgi::turn:{connection}", mapping=line)
+        if waiting:
+            client.zadd("asgi::turns", waiting)
+        for order in range(3):
+            early = Early("websocket.receive", {"order": order, "reply_channel": connection})
+            taken = turns.take(connection, early, 1.0, 2)
+            released = [*taken.released]
+            if taken.verdict is Verdict.RUN:
+                released += turns.end(connection, early, 1.0, NextStep.RUN_RELEASED).released
+            assert all(isinstance(one.order, int) for one in released)
+        turns.stalled(1.0)
+        turns.stalled(1.0)
 
     check()
     assert log.tracebacks == []

@@ -5,18 +5,23 @@ The meaning of the steps is told in ``channels.layers.turns``, the keys at the h
 
 import secrets
 import time
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from channels.backoff import Backoff
+from channels import counters
 from channels.exceptions import LayerUnavailable
+from channels.formats import ORDER
 from channels.layers.redis import scripts
-from channels.layers.redis.codec import Codec
+from channels.layers.redis.codec import Codec, Unreadable
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, together
 from channels.layers.redis.ring import Ring
 from channels.layers.turns import Early, Ended, NextStep, Stalled, Taken, Verdict
 from channels.layers.twins import DELIVERIES
+
+logger = logging.getLogger("django.channels.layers")
 
 T = TypeVar("T")
 
@@ -197,7 +202,9 @@ class RedisTurns:
         tail = (next_step.value, round(FORGET_SECONDS * 1000), message.order if first is None else first, mark)
         replies = yield {shard: [scripts.call(scripts.TURN_END, keys, (*arguments, *tail))]}
         is_passed_on, *blobs = replies[shard][0]
-        return Ended([self._decode(blob) for blob in blobs], bool(is_passed_on))
+        released = self._decode_all(connection, blobs)
+        # The turn is that of the first; if that is none of ours, patience ends it.
+        return Ended(released, bool(is_passed_on) and len(released) == len(blobs))
 
     def _renew(self, connection: str, message: Early, wait: float) -> Plan[None]:
         shard, keys = self._place(connection)
@@ -249,15 +256,29 @@ class RedisTurns:
         if not reply:
             return Stalled(connection, None, (), 0)
         missing, dropped, *blobs = reply
-        return Stalled(connection, None if missing < 0 else missing, [self._decode(blob) for blob in blobs], dropped)
+        return Stalled(connection, None if missing < 0 else missing, self._decode_all(connection, blobs), dropped)
 
     def _encode(self, message: Early) -> bytes:
         payload = self._codec.encode({"channel": message.channel, "content": message.content})
         return bytes((self._codec.flags, message.is_last + 2 * (DELIVERIES in message.content))) + payload
 
+    def _decode_all(self, connection: str, blobs: Sequence[bytes]) -> list[Early]:
+        """Return what was kept, without what somebody else put there."""
+        found = []
+        for blob in blobs:
+            try:
+                found.append(self._decode(blob))
+            except ValueError as error:
+                counters.add("message.dropped.unreadable")
+                logger.error("Skipped what is kept for %s and is no message of this layer: %s.", connection, error)
+        return found
+
     def _decode(self, blob: bytes) -> Early:
-        kept = self._codec.decode(blob[0], memoryview(blob)[2:])
-        return Early(kept["channel"], kept["content"])
+        kept = self._codec.decode(blob[0] if blob else 0, memoryview(blob)[2:])
+        channel, content = kept.get("channel"), kept.get("content")
+        if not isinstance(channel, str) or not isinstance(content, dict) or type(content.get(ORDER)) is not int:
+            raise Unreadable("kept", "it has no channel, content and order")
+        return Early(channel, content)
 
 
 def _new_mark() -> str:
