@@ -101,8 +101,8 @@ class Groups:
         found = []
         for member in members:
             try:
-                found.append(names.require_channel_name(self._keys.shown(member.decode())))
-            except (TypeError, ValueError) as error:
+                found.append(self._keys.channel_of(member))
+            except ValueError as error:
                 counters.add("group.dropped.unreadable")
                 logger.warning("Group %s: a member is passed over that is no channel name: %s", group, error)
         return found

@@ -7,6 +7,8 @@ hash tag, so that it shares a slot.
 import functools
 from typing import Protocol
 
+from channels import names
+
 PROCESSES = "processes"
 """Stands for the place where processes are announced."""
 
@@ -62,6 +64,17 @@ class Keys:
         if mark:
             return f"{self._show(head)}!{local_part}"
         return self._show(hidden.rstrip("?"))
+
+    def channel_of(self, member: bytes) -> str:
+        """Return the channel that ``member`` of a set stands for.
+
+        Raises:
+            ValueError: It stands for none: somebody else wrote it.
+        """
+        try:
+            return names.require_channel_name(self.shown(member.decode()))
+        except TypeError as error:
+            raise ValueError(str(error)) from error
 
     def queue(self, queue: str) -> str:
         """Return the key of the messages of ``queue``."""

@@ -3,14 +3,14 @@
 The meaning of the steps is told in ``channels.layers.turns``, the keys at the head of ``lua/turn_take.lua``.
 """
 
+import logging
 import secrets
 import time
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from channels.backoff import Backoff
 from channels import counters
+from channels.backoff import Backoff
 from channels.exceptions import LayerUnavailable
 from channels.formats import ORDER
 from channels.layers.redis import scripts
@@ -219,11 +219,20 @@ class RedisTurns:
             for shard, tag in self._ring.turn_places()
         }
         late: dict[int, list[str]] = {}
+        foreign: dict[int, list[bytes]] = {}
         for shard, ((seconds, micros), listed) in replies.items():
             now_ms = int(seconds) * 1000 + int(micros) / 1000
             for name, due in zip(listed[::2], listed[1::2], strict=True):
-                if float(due) <= now_ms:
-                    late.setdefault(shard, []).append(self._keys.shown(name.decode()))
+                if float(due) > now_ms:
+                    continue
+                try:
+                    late.setdefault(shard, []).append(self._keys.channel_of(name))
+                except ValueError:  # Somebody else wrote it; it must not stand in the way for ever.
+                    foreign.setdefault(shard, []).append(name)
+        if foreign:
+            places = dict(self._ring.turn_places())
+            keys = {shard: self._keys.turns(places[shard]) for shard in foreign}
+            yield {shard: [scripts.command(b"ZREM", keys[shard], *names)] for shard, names in foreign.items()}
         if not late:
             return []
         replies = yield {

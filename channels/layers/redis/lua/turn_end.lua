@@ -50,7 +50,7 @@ if state == 'broken' then
     local fields = redis.call('HGETALL', KEYS[1])
     for i = 1, #fields, 2 do
         if string.match(fields[i], '^e%d') then
-            if string.byte(fields[i + 1], 2) % 2 == 1 then released[#released + 1] = fields[i + 1] end
+            if (string.byte(fields[i + 1], 2) or 0) % 2 == 1 then released[#released + 1] = fields[i + 1] end
             redis.call('HDEL', KEYS[1], fields[i])
         end
     end

@@ -17,13 +17,13 @@ local line = redis.call('HMGET', KEYS[1], 'next', 'running', 'due', 'state')
 if line[4] == 'ended' then return {} end
 local due = tonumber(line[3])
 local running = line[2] and line[2] ~= '0'
-local busy = running and now < due
+local busy = running and due and now < due
 
-if running and not busy and not line[4] then
+if running and not busy and not line[4] and tonumber(line[1]) then
     local again = {-1, 0}
     while true do
         local message = redis.call('HGET', KEYS[1], 'e' .. (tonumber(line[1]) + #again - 2))
-        if not message or string.byte(message, 2) < 2 then break end
+        if not message or (string.byte(message, 2) or 0) < 2 then break end
         again[#again + 1] = message
     end
     if #again > 2 then
@@ -37,7 +37,7 @@ local released, kept, dropped = {}, 0, 0
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
     if string.match(fields[i], '^e%d') then
-        if string.byte(fields[i + 1], 2) % 2 ~= 1 then
+        if (string.byte(fields[i + 1], 2) or 0) % 2 ~= 1 then
             dropped = dropped + 1
             redis.call('HDEL', KEYS[1], fields[i])
         elseif busy then

@@ -11,11 +11,15 @@
 -- returns  run, early (ask again with the message), or dropped; where the message was kept, how many are kept
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local line = redis.call('HMGET', KEYS[1], 'next', 'running', 'due', 'state', 'early')
-local next, due, state, early = tonumber(line[1]), tonumber(line[3]), line[4], tonumber(line[5]) or 0
+local line = redis.pcall('HMGET', KEYS[1], 'next', 'running', 'due', 'state', 'early')
+if line.err then  -- Somebody else keeps something there.
+    redis.call('UNLINK', KEYS[1])
+    line = {}
+end
+local next, due, state, early = tonumber(line[1]), tonumber(line[3]), line[4], math.floor(tonumber(line[5]) or 0)
 local order, is_last = tonumber(ARGV[2]), ARGV[3] == '1'
 local running = line[2] and line[2] ~= '0'
-local busy = running and now < due
+local busy = running and due and now < due
 
 local function judge()
     if running and line[2] == ARGV[7] and order == next then return 'run' end
@@ -51,4 +55,5 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('ZADD', KEYS[2], due, ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
-return redis.call('HINCRBY', KEYS[1], 'early', 1)
+redis.call('HSET', KEYS[1], 'early', early + 1)
+return early + 1
