@@ -1,7 +1,7 @@
 """The models of messages as schemas of a document: named, in the form that AsyncAPI reads, spelled as on the wire."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
@@ -32,7 +32,7 @@ class _WireSchema(GenerateJsonSchema):
     def by_alias(self, value: bool) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Schemas:
     """The schemas of a document.
 
@@ -44,7 +44,7 @@ class Schemas:
 
     by_name: dict[str, dict[str, Any]]
     names: dict[tuple[type[BaseMessage], Mode], str]
-    spelling: Spelling = field(default_factory=Spelling)
+    spelling: Spelling
 
     def draft(self, name: str) -> Any:
         """Return something that looks like the message of the schema ``name``."""
