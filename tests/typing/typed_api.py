@@ -50,13 +50,20 @@ class Chat(TypedConsumer[PingMessage | Said, Notice, Heard, Room]):
 
     def build_groups(self) -> list[str]:
         """Return the room's group."""
-        return [safe_group_name("room", self.obj.pk)]
+        self.group_name = safe_group_name("room", self.obj.pk)
+        return [self.group_name]
+
+    def post_authentication(self) -> None:
+        """Note what later messages need."""
+        self.asked = 0
+        self.room = self.obj
 
     def receive_message(self, message: PingMessage | Said, **kwargs: Any) -> None:
         """Answer, and tell the others."""
         match message:
             case PingMessage():
-                self.send_message(PongMessage())
+                self.asked += 1
+                self.send_message(Said(payload=f"{self.room.name} was asked {self.asked} times"))
             case Said(payload=text):
                 self.send_group_message(Heard(payload={"room": self.obj.name, "text": text}), exclude_current=False)
 

@@ -14,6 +14,7 @@ class Wrong(TypedConsumer[PingMessage, Notice, Heard]):
         """Take a message of another type."""
         self.send_message({"action": "pong"})  # MISTAKE
         self.send_group_message(PongMessage())  # MISTAKE
+        self.send_mesage(PongMessage())  # MISTAKE
 
 
 class NoGroups(TypedConsumer[PingMessage]):
