@@ -19,6 +19,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "channels.delay",
+    "channels.monitor",
     "tests.binding.desk",
 ]
 MIDDLEWARE = [

@@ -10,6 +10,7 @@ from channels.checks.consumers import check_decisions, check_origins
 from channels.checks.delays import check_delays
 from channels.checks.environment import check_distributions, check_runserver
 from channels.checks.layers import check_layers, check_local_layers, check_old_backends
+from channels.checks.monitor import check_monitor
 from channels.checks.settings import (
     check_auto_accept,
     check_names,
@@ -29,6 +30,7 @@ ALWAYS = (
     check_session_engines,
     check_distributions,
     check_runserver,
+    check_monitor,
 )
 FOR_DEPLOYMENT = (check_local_layers, check_origins)
 WITH_DATABASE = (check_delays,)

@@ -159,5 +159,11 @@ DELAYS_OVERDUE = Mistake(
     DATABASE,
 )
 
+MONITOR_UNROUTED = Mistake(
+    "channels.W013",
+    "``channels.monitor`` is installed, and no routing leads to the consumer of its page: it stays empty.",
+    'Put include("channels.monitor.routing.channel_routing") before the routes of the project.',
+)
+
 CATALOGUE = {mistake.id: mistake for mistake in list(globals().values()) if isinstance(mistake, Mistake)}
 """Every mistake by its id."""

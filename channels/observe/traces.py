@@ -17,9 +17,9 @@ from channels._version import __version__
 from channels.tracing import TRACE
 from channels.types import Content, Scope
 
-HANDSHAKES = ("http.request", "http.disconnect", "websocket.connect")
-"""Messages that belong to the trace of their handshake or request. Later ones may come hours after it: each begins a
-trace of its own, with a link to that of the handshake."""
+LATER = ("websocket.receive", "websocket.disconnect")
+"""Messages that may come hours after the handshake: each begins a trace of its own, with a link to the handshake's.
+All others belong to that trace, parts of the body of a request among them."""
 
 
 def _destination(channel: str, operation: str) -> dict[str, Any]:
@@ -125,14 +125,14 @@ class OpenTelemetryConnection:
     @contextlib.contextmanager
     def sending(self, channel: str, content: Content) -> Iterator[None]:
         """Make a span of the sending of ``content``, room that is waited for included."""
-        is_handshake = channel in HANDSHAKES
+        is_later = channel in LATER
         attributes = _destination(channel, "send")
         with self._tracer.tracer.start_as_current_span(
             f"send {attributes['messaging.destination.name']}",
-            trace.set_span_in_context(self._span, Context()) if is_handshake else Context(),
+            Context() if is_later else trace.set_span_in_context(self._span, Context()),
             SpanKind.PRODUCER,
             attributes,
-            None if is_handshake else [Link(self._span.get_span_context())],
+            [Link(self._span.get_span_context())] if is_later else None,
         ):
             self._tracer.carry(content)
             yield

@@ -85,3 +85,5 @@ guards = [
     route_class(Accepting, path="/e"),
     route("websocket.receive", accepts),
 ]
+
+shadowed_page = [route("websocket.connect", accepts), include("channels.monitor.routing.channel_routing")]

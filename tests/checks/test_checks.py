@@ -286,6 +286,24 @@ def test_consumers_that_decide_nothing_are_named(settings: Any) -> None:
     ]
 
 
+# The page in the admin
+
+
+@pytest.mark.parametrize(
+    ("routing", "found"),
+    [
+        ("tests.monitor.site.routing.live_routing", []),
+        ("tests.monitor.site.routing.channel_routing", ["W013"]),
+        ("tests.checks.routings.shadowed_page", ["W013"]),
+    ],
+)
+def test_page_of_the_admin_without_its_route_is_named(settings: Any, routing: str, found: list[str]) -> None:
+    """Also where another route takes its socket before."""
+    settings.ROOT_URLCONF = "tests.monitor.site.urls"
+    settings.CHANNEL_LAYERS = {"default": {**INMEMORY, "ROUTING": routing}}
+    assert ids() == [f"channels.{number}" for number in found]
+
+
 # What stands beside the package
 
 

@@ -12,7 +12,9 @@ from channels.layers.redis import RedisChannelLayer
 from tests.support.processes import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.rst").read_text(encoding="utf-8")
-SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "channels").rglob("*.py")))
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8") for kind in ("py", "js") for path in sorted((ROOT / "channels").rglob(f"*.{kind}"))
+)
 LITERALS = re.findall(r"``([^`]+)``", PAGE)
 
 CHANNELS = {"http.request", "websocket.connect"}
@@ -22,6 +24,8 @@ LOG_LINES = {
     "Could not find match for message": "Could not find match for message on %s!",
     '"holds N unread messages, its capacity"': "unread messages, its capacity",
     '"The channel layer cannot be reached; trying again until it can"': "The channel layer cannot be reached; trying",
+    "It hangs. It is killed, what it runs is lost, and another is started.": "hangs. It is killed, what it runs is",
+    'says "no answer"': "no answer for",
     "got no response": "got no response on",
 }
 """What the page, or that on deploying, quotes, and how the source writes it."""
@@ -74,6 +78,14 @@ def test_commands_are_there() -> None:
     assert set(named) <= set(actions)
 
 
+def test_options_of_commands_are_there() -> None:
+    """Of ``runworker``, on this page."""
+    parser = load_command_class("channels", "runworker").create_parser("manage.py", "runworker")
+    named = {text for text in LITERALS if text.startswith("--")}
+    assert named
+    assert named - set(parser._option_string_actions) == set()
+
+
 def test_options_of_layers_and_consumers_are_there() -> None:
     """The page names them by the names that they have."""
     arguments = RedisChannelLayer(
@@ -89,6 +101,7 @@ def test_literals_are_all_accounted_for() -> None:
     """Nothing on the page is of a kind that nobody looks at."""
     known = (
         *(r"CHANNELS_[A-Z_]+", r"python manage\.py channels \w+", r"[a-z]+\.[a-z]+\.[a-z_]+"),
+        *("check", "--hang-time", "--processes"),
         *("status", "expiry", "symmetric_encryption_keys", "http_user = True"),
         *("ALLOWED_HOSTS", "SLOWLOG GET", r"django\.db\.transaction\.on_commit", "dropped"),
         *map(re.escape, CHANNELS | LOGGERS),

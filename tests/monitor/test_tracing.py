@@ -17,7 +17,9 @@ from channels import Channel, Group, route, tracing
 from channels.exceptions import ConsumeLater, DenyConnection
 from channels.observe.traces import OpenTelemetryTracer
 from channels.sessions import enforce_ordering
+from tests.interface.test_application import FailingLayer, request, serving, socket
 from tests.monitor.conftest import Site
+from tests.support.asgi import in_loop
 from tests.support.connection import Connection, make_layer
 from tests.support.processes import wait_for
 from tests.support.servers import serve
@@ -61,9 +63,9 @@ def test_trace_goes_from_the_handshake_through_the_worker_to_the_reply(site: Sit
     site.processes.environment["SITE_TRACES"] = str(tmp_path)
     with serve("uvicorn", "tests.monitor.site.asgi:application", site.processes) as server:
         site.start_worker()
-        with connect(f"{server.ws_url}/", additional_headers={"traceparent": CALLER}) as socket:
-            socket.send("hello")
-            assert socket.recv(timeout=30) == "hello"
+        with connect(f"{server.ws_url}/", additional_headers={"traceparent": CALLER}) as opened:
+            opened.send("hello")
+            assert opened.recv(timeout=30) == "hello"
         answer = httpx.get(f"{server.url}/admin/login/", timeout=30)
         accepted, echoed = wait_for(lambda: deliveries(written)[1:] and deliveries(written), "Two replies", 60)
         answered = written.wait_for("deliver http.response")
@@ -261,3 +263,57 @@ def test_project_turns_tracing_on(settings: Any) -> None:
         assert isinstance(tracing.active, OpenTelemetryTracer)
     finally:
         tracing.use(None)
+
+
+@in_loop
+async def test_body_of_a_request_belongs_to_its_trace(spans: InMemorySpanExporter) -> None:
+    """Each part that is sent by itself."""
+    async with serving() as (app, consumer):
+        server = request(app, *[b"x" * 400_000] * 3, method="POST")
+        content = await consumer.take("http.request")
+        parts = [await consumer.take(content["body_channel"]) for _ in range(2)]
+        await consumer.layer.asend(content["reply_channel"], {"status": 204, "content": b""})
+        await server.end()
+    assert b"".join([content["body"], *(part["content"] for part in parts)]) == b"x" * 1_200_000
+    (whole,) = finished(spans, "POST http")
+    sent = finished(spans, "send http.request.body")
+    assert len(sent) == 2
+    assert {span.parent.span_id for span in sent if span.parent} == {whole.context.span_id}
+    assert whole.attributes is not None
+    assert whole.attributes["http.response.status_code"] == 204
+
+
+@in_loop
+async def test_message_that_finds_no_room_is_an_error_of_its_span(spans: InMemorySpanExporter) -> None:
+    """So is the request that it was for."""
+    layer = FailingLayer(capacity=1000)
+    layer.down = True
+    async with serving(layer) as (app, _):
+        await request(app).end()
+    (sent,) = finished(spans, "send http.request")
+    assert sent.status.status_code is StatusCode.ERROR
+    (whole,) = finished(spans, "GET http")
+    assert whole.status.status_code is StatusCode.ERROR
+    assert whole.attributes is not None
+    assert whole.attributes["http.response.status_code"] == 503
+    assert sent.parent is not None
+    assert sent.parent.span_id == whole.context.span_id
+
+
+@in_loop
+async def test_span_around_the_application_is_gone_on_with(spans: InMemorySpanExporter) -> None:
+    """That of instrumentation of the server, for one: ours is a part of it and no second entry."""
+    tracer = tracing.active
+    assert isinstance(tracer, OpenTelemetryTracer)
+    async with serving() as (app, consumer):
+        with tracer.tracer.start_as_current_span("around") as around:
+            server = socket(app, headers=[(b"traceparent", CALLER.encode())])
+        channel = (await consumer.take("websocket.connect"))["reply_channel"]
+        await consumer.layer.asend(channel, {"close": True})
+        await server.end()
+    (handshake,) = finished(spans, "GET websocket")
+    assert handshake.kind is SpanKind.INTERNAL
+    assert handshake.parent is not None
+    assert handshake.parent.span_id == around.get_span_context().span_id
+    assert handshake.attributes is not None
+    assert handshake.attributes["channels.outcome"] == "not accepted"
