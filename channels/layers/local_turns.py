@@ -36,20 +36,13 @@ class LocalTurns:
             now = self._clock()
             line = self._lines.setdefault(connection, Line())
             line.seen = now
-            verdict = line.judge(message, now)
-            if verdict is Verdict.RUN:
-                # Whoever has the turn dies with this process, and the line with it.
-                line.begin(message, math.inf)
-            elif verdict is Verdict.HELD:
-                if message.order in line.early:
-                    return Taken(Verdict.DROPPED)
-                line.keep(message, now, wait)
+            # Whoever has the turn dies with this process, and the line with it.
+            taken = line.take(connection, message, now, math.inf, wait, limit)
+            if line.early:
                 self._waiting.add(connection)
-                if len(line.early) > limit:
-                    released = line.give_up(connection, now).released
-                    self._settle(connection, line, now)
-                    return Taken(Verdict.FULL, released)
-            return Taken(verdict)
+            if taken.verdict is Verdict.FULL:
+                self._settle(connection, line, now)
+            return taken
 
     def end(
         self,

@@ -178,6 +178,19 @@ class Line:
             return Verdict.DROPPED
         return Verdict.HELD if message.order > self.next or is_busy else Verdict.RUN
 
+    def take(self, connection: str, message: Early, now: float, lease: float, wait: float, limit: int) -> Taken:
+        """Give the turn to ``message`` until ``lease``, or keep it, or neither; gives up where too many are kept."""
+        verdict = self.judge(message, now)
+        if verdict is Verdict.RUN:
+            self.begin(message, lease)
+        elif verdict is Verdict.HELD:
+            if message.order in self.early:
+                return Taken(Verdict.DROPPED)
+            self.keep(message, now, wait)
+            if len(self.early) > limit:
+                return Taken(Verdict.FULL, self.give_up(connection, now).released)
+        return Taken(verdict)
+
     def begin(self, message: Early, due: float) -> None:
         """Give the turn to ``message``, until ``due``."""
         self.next, self.is_running, self.due = message.order, True, due

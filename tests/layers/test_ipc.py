@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from channels.layers.ipc import IPCChannelLayer
 from channels.layers.ipc import layer as ipc_layer
 from channels.layers.ipc import place as ipc_place
 from channels.layers.ipc.steps import Runner
+from channels.layers.turns import Early, Verdict
 from tests.support.processes import ROOT, wait_for
 
 
@@ -392,7 +394,7 @@ def file_of_another_version(layer: IPCChannelLayer) -> Iterator[sqlite3.Connecti
         layer.send("test.in", {"n": number})
     layer.close()
     with closing(sqlite3.connect(layer.directory / ipc_place.FILE_NAME, isolation_level=None)) as connection:
-        connection.execute("ALTER TABLE queues RENAME TO lines")
+        connection.execute("ALTER TABLE queues RENAME TO old_queues")
         connection.execute("DROP TABLE totals")
         connection.execute("PRAGMA user_version = 99")
         yield connection
@@ -505,3 +507,28 @@ def add_members(layer: IPCChannelLayer, count: int) -> None:
     """Make ``count`` channels members of the group."""
     for number in range(count):
         layer.group_add("group", f"test.{number}")
+
+
+def test_turn_is_given_to_one_of_many(make_layer: Callable[..., IPCChannelLayer]) -> None:
+    """Copies of one message that arrive at the same instant: one runs, whoever asks."""
+    message = Early("websocket.receive", {"order": 1})
+    layers = [make_layer() for _ in range(8)]
+    together = threading.Barrier(len(layers))
+
+    def take(layer: IPCChannelLayer) -> Verdict:
+        together.wait(30)
+        return layer.turns.take("websocket.send.p!one", message, 10, 100).verdict
+
+    with ThreadPoolExecutor(len(layers)) as threads:
+        verdicts = list(threads.map(take, layers))
+    assert verdicts.count(Verdict.RUN) == 1
+
+
+def test_flush_forgets_lines(make_layer: Callable[..., IPCChannelLayer]) -> None:
+    """A connection begins anew after it."""
+    layer = make_layer()
+    first, second = (Early("websocket.receive", {"order": order}) for order in (1, 3))
+    layer.turns.take("websocket.send.p!one", first, 10, 100)
+    assert layer.turns.take("websocket.send.p!one", second, 10, 100).verdict is Verdict.HELD
+    layer.flush()
+    assert layer.turns.take("websocket.send.p!one", first, 10, 100).verdict is Verdict.RUN

@@ -3,6 +3,7 @@
 import pytest
 
 from channels.layers.inmemory import ChannelLayer
+from channels.layers.ipc import IPCChannelLayer
 from channels.layers.local_turns import LocalTurns
 from channels.layers.redis import RedisChannelLayer
 from channels.layers.turns import Early, Ended, NextStep, Verdict
@@ -68,10 +69,29 @@ class RedisSubject:
         client.close()
 
 
-@pytest.fixture(params=["local", "session", "redis"])
+class IPCSubject:
+    """A file that processes share."""
+
+    dies_alone = True
+
+    def __init__(self, directory):
+        self.clock = Clock()
+        self.layer = IPCChannelLayer(directory=directory)
+        self.layer.clock = self.clock
+        self.turns = self.layer.turns
+
+    def pass_time(self, seconds):
+        self.clock.now += seconds
+
+
+@pytest.fixture(params=["local", "session", "redis", "ipc"])
 def subject(request):
     """Each implementation in turn."""
-    if request.param == "local":
+    if request.param == "ipc":
+        made = IPCSubject(request.getfixturevalue("tmp_path") / "place")
+        yield made
+        made.layer.close()
+    elif request.param == "local":
         yield LocalSubject()
     elif request.param == "session":
         request.getfixturevalue("db")

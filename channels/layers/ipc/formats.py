@@ -5,9 +5,27 @@ import sqlite3
 from pathlib import Path
 
 from channels import counters
-from channels.layers.ipc.ledger import SCHEMA, VERSION
 
 logger = logging.getLogger("django.channels.layers")
+
+VERSION = 4
+"""Of the tables below; kept in the file, so that another version of this package does not misread them."""
+
+SCHEMA = """
+CREATE TABLE queues (name TEXT PRIMARY KEY, pending INT, sent INT, refused INT, used REAL) WITHOUT ROWID;
+CREATE TABLE messages (id INTEGER PRIMARY KEY, queue TEXT, expires REAL, size INT, via_group INT, receivers TEXT,
+    body BLOB);
+CREATE INDEX messages_of_queue ON messages (queue);
+CREATE TABLE members (name TEXT, channel TEXT, until REAL, PRIMARY KEY (name, channel)) WITHOUT ROWID;
+CREATE INDEX members_by_channel ON members (channel);
+CREATE TABLE waiters (id INTEGER PRIMARY KEY, queue TEXT, bell TEXT, UNIQUE (queue, bell));
+CREATE INDEX waiters_by_bell ON waiters (bell);
+CREATE TABLE announced (name TEXT PRIMARY KEY, at REAL, until REAL, body BLOB) WITHOUT ROWID;
+CREATE TABLE lines (connection TEXT PRIMARY KEY, until REAL, is_waiting INT, due REAL, body BLOB) WITHOUT ROWID;
+CREATE INDEX waiting_lines ON lines (due) WHERE is_waiting;
+CREATE TABLE totals (messages_size INT, members_size INT, sent INT, refused INT, next_sweep REAL, epoch TEXT);
+INSERT INTO totals VALUES (0, 0, 0, 0, 0, lower(hex(randomblob(8))));
+"""
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -31,6 +31,7 @@ from channels.layers.ipc.ledger import Fit, Ledger, Limits, Taken
 from channels.layers.ipc.place import Place, default_directory
 from channels.layers.ipc.sending import Outcomes, Sender, memory_full
 from channels.layers.ipc.steps import Plan, Runner, Wait
+from channels.layers.ipc.turns import LedgerTurns
 from channels.layers.ipc.upkeep import LedgerUpkeep
 from channels.types import Content
 
@@ -67,7 +68,7 @@ class IPCChannelLayer(BaseChannelLayer):
         ValueError: The prefix or the directory cannot be used.
     """
 
-    extensions = ("groups", "flush", "statistics", "async", "inspection", "upkeep")
+    extensions = ("groups", "flush", "statistics", "async", "ordering", "inspection", "upkeep")
 
     clock: Callable[[], float] = staticmethod(time.time)
     """Seconds since the epoch, as all processes see them. Tests replace it on an instance."""
@@ -97,6 +98,7 @@ class IPCChannelLayer(BaseChannelLayer):
         )
         self.inspection = LedgerInspection(self._runner, expiry)
         self.upkeep = LedgerUpkeep(self._runner, group_expiry)
+        self.turns = LedgerTurns(self._runner, group_expiry)
 
     # Sending
 

@@ -11,23 +11,6 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-VERSION = 3
-"""Of the tables below; kept in the file, so that another version of this package does not misread them."""
-
-SCHEMA = """
-CREATE TABLE queues (name TEXT PRIMARY KEY, pending INT, sent INT, refused INT, used REAL) WITHOUT ROWID;
-CREATE TABLE messages (id INTEGER PRIMARY KEY, queue TEXT, expires REAL, size INT, via_group INT, receivers TEXT,
-    body BLOB);
-CREATE INDEX messages_of_queue ON messages (queue);
-CREATE TABLE members (name TEXT, channel TEXT, until REAL, PRIMARY KEY (name, channel)) WITHOUT ROWID;
-CREATE INDEX members_by_channel ON members (channel);
-CREATE TABLE waiters (id INTEGER PRIMARY KEY, queue TEXT, bell TEXT, UNIQUE (queue, bell));
-CREATE INDEX waiters_by_bell ON waiters (bell);
-CREATE TABLE announced (name TEXT PRIMARY KEY, at REAL, until REAL, body BLOB) WITHOUT ROWID;
-CREATE TABLE totals (messages_size INT, members_size INT, sent INT, refused INT, next_sweep REAL, epoch TEXT);
-INSERT INTO totals VALUES (0, 0, 0, 0, 0, lower(hex(randomblob(8))));
-"""
-
 ROW_BYTES = 100
 """What a message or a membership counts beside its own bytes: indexes and bookkeeping."""
 
@@ -271,10 +254,11 @@ class Ledger:
             self.purge(queue)
         self._leave("until <= ?", self.now)
         self.execute("DELETE FROM queues WHERE pending = 0 AND used < ?", (self.now - STATISTICS_SECONDS,))
+        self.execute("DELETE FROM lines WHERE until <= ?", (self.now,))
 
     def clear(self) -> None:
         """Forget all but those who wait."""
-        for table in ("queues", "messages", "members"):
+        for table in ("queues", "messages", "members", "lines"):
             self.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this module
         self.execute(
             "UPDATE totals SET messages_size = 0, members_size = 0, sent = 0, refused = 0, "
