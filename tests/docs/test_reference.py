@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 import channels
 import channels.test
+from channels import timings
 from tests.support.blocks import PAGES
 from tests.support.processes import ROOT
 from tests.test_architecture import PACKAGE, PUBLIC_NAMES
@@ -40,6 +41,9 @@ EXAMPLES = re.compile(r"(?:.+\.)?example(?:\.\w+)?|localhost|127\.0\.0\.1|interf
 COMMANDS = sorted(
     (path.relative_to(PACKAGE.parent).parts[:-3], path.stem) for path in PACKAGE.rglob("management/commands/[a-z]*.py")
 )
+
+
+METRICS = (ROOT / "docs" / "monitoring.rst").read_text(encoding="utf-8")
 
 
 # Names
@@ -160,6 +164,15 @@ def test_options_of_uvicorn_on_the_page_for_1x_exist() -> None:
     taken = {option for parameter in main.params for option in parameter.opts}
     assert len(named) > 10
     assert named - taken == set()
+
+
+def test_metrics_in_the_documentation_are_those_of_the_code() -> None:
+    """Names as Prometheus shows them."""
+    text = "".join((PACKAGE / part / "metrics.py").read_text(encoding="utf-8") for part in ("observe", "supervision"))
+    made = re.findall(r'(Counter|Gauge)MetricFamily\(\s*"(channels_\w+)"', text)
+    in_code = {f"{name}_total" if kind == "Counter" else name for kind, name in made}
+    in_code |= {f"channels_{kind}_seconds" for kind in timings.KINDS}
+    assert set(re.findall(r"^``(channels_\w+)``", METRICS, re.MULTILINE)) == in_code
 
 
 # Links
