@@ -14,6 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.throttling import SimpleRateThrottle
 
 from channels import counters
+from channels.exceptions import DenyConnection, WebsocketCloseException
 from channels.registry import channel_layers
 from channels.test import SocketRefused
 from channels.typed import (
@@ -265,6 +266,31 @@ def test_client_that_cannot_be_given_its_groups_is_refused_before_the_socket_ope
     assert (caught.value.status, caught.value.body) == (500, b"Internal server error")
 
 
+def _deny(self):
+    raise DenyConnection(status=418, reason="No tea.")
+
+
+def test_hook_may_refuse_before_the_socket_opens(open_socket):
+    """``build_groups`` with an exception, as connect consumers do; the groups that were joined are left."""
+    with pytest.raises(SocketRefused) as caught:
+        open_socket(routes=consumer(build_groups=_deny, groups=["some"]))
+    assert (caught.value.status, caught.value.body) == (418, b"No tea.")
+    open_socket(routes=consumer())
+    assert channel_layers["default"].group_channels("some") == []
+
+
+def _close(self):
+    raise WebsocketCloseException(4005)
+
+
+def test_hook_may_close_an_admitted_socket(open_socket):
+    """``post_authentication``, with a code of its own."""
+    socket = open_socket(routes=consumer(post_authentication=_close, groups=["some"]))
+    assert socket.receive_close() == 4005
+    assert socket.receive_nothing()
+    assert channel_layers["default"].group_channels("some") == []
+
+
 def test_client_whose_beginning_fails_is_told(open_socket, user, caplog):
     """It was admitted by then: a general error, a close of its own; its groups are left."""
     attributes = {"post_authentication": _fail, "groups": ["some"]}
@@ -330,6 +356,26 @@ class TestObjects:
         """A key that leads nowhere, and one that is none."""
         socket = open_socket(f"/rooms/{key}/", user=user, expect=404)
         assert socket.receive_close() == 1000
+
+    def test_queryset_may_be_narrowed(self, open_socket, user, room):
+        """By what the handshake has, then and on later messages."""
+
+        class Own(Pinging):
+            queryset = Room.objects.all()
+
+            def get_queryset(self):
+                return super().get_queryset().filter(user=self.request.user)
+
+            def receive_message(self, message, **kwargs):
+                assert self.obj == room
+                super().receive_message(message)
+
+        routes = [Own.as_route(path="^/(?P<pk>[0-9]+)/")]
+        member = open_socket(f"/{room.pk}/", routes=routes, user=user)
+        member.send_json({"action": "ping"})
+        assert member.receive_json()["action"] == "pong"
+        bob = User.objects.create_user("bob")
+        assert outcome(open_socket(f"/{room.pk}/", routes=routes, user=bob, expect=None))["status_code"] == 404
 
     def test_object_that_is_gone_closes(self, open_socket, user, room):
         """The socket outlives its object by one message."""
