@@ -13,7 +13,8 @@ from channels.routing import include, route
 from channels.test import WebsocketSession, apply_routes
 from channels.test.typed import override_typed_settings
 from channels.typed import BaseMessage, TypedConsumer, ws_handler
-from channels.typed.asyncapi import TypedRoute, build_document, find_routes
+from channels.typed.asyncapi import TypedRoute, build_document, find_routes, write_document
+from channels.typed.pages.playground import describe_consumers
 from tests.asyncapi import desk, everything
 
 
@@ -251,3 +252,34 @@ def test_aliases_are_those_of_the_wire(db: None) -> None:
     schemas = document["components"]["schemas"]
     assert list(schemas["Parcel-Input"]["properties"]) == ["weightInGrams"]
     assert list(schemas["Parcel-Output"]["properties"]) == list(answer["payload"]) == ["weight"]
+
+
+class Endless(BaseModel):
+    """A model of which there is no instance."""
+
+    next: "Endless"
+
+
+def test_message_without_an_end_has_no_example() -> None:
+    """The rest of the document is made."""
+
+    class EndlessMessage(BaseMessage):
+        action: Literal["endless"] = "endless"
+        payload: Endless
+
+    class Consumer(TypedConsumer[EndlessMessage]):
+        permission_classes = ()
+
+        def receive_message(self, message: EndlessMessage, **kwargs: Any) -> None: ...
+
+    with apply_routes([Consumer.as_route(path="^/$")]):
+        document = build_document(find_routes())
+        (consumer,) = describe_consumers(find_routes())
+    assert "examples" not in document["components"]["messages"]["EndlessMessage"]
+    assert consumer["messages"][0]["draft"] == {"action": "endless"}
+
+
+def test_unknown_form_is_named() -> None:
+    """With those that there are."""
+    with pytest.raises(ValueError, match="json or yaml, not as 'toml'"):
+        write_document({}, "toml")

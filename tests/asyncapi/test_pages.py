@@ -55,6 +55,16 @@ def test_others_do_not_see_the_page(path: str) -> None:
     assert Client().get(path).status_code == (403 if "asyncapi" in path else 302)
 
 
+def test_visitors_log_in_where_their_kind_does(settings: Any) -> None:
+    """The staff in the admin site, if the project has one; others on the page of the project."""
+    settings.LOGIN_URL = "/enter/"
+    assert Client().get("/sockets/")["Location"] == "/admin/login/?next=/sockets/"
+    with override_typed_settings(ASYNCAPI_ACCESS="authenticated"):
+        assert Client().get("/sockets/")["Location"] == "/enter/?next=/sockets/"
+    settings.ROOT_URLCONF = "tests.asyncapi.urls_without_admin"
+    assert Client().get("/sockets/")["Location"] == "/enter/?next=/sockets/"
+
+
 def has_header(request: Any) -> bool:
     """Judge a visitor as a project might."""
     return bool(request.headers.get("X-Colleague") == "yes")

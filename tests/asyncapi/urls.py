@@ -1,5 +1,11 @@
-"""The pages as a project includes them."""
+"""The pages as a project includes them, beside an admin site of which only the address matters."""
 
 from django.urls import include, path
+from django.views.generic import View
 
-urlpatterns = [path("sockets/", include("channels.typed.urls"))]
+admin = [path("login/", View.as_view(), name="login")]
+
+urlpatterns = [
+    path("sockets/", include("channels.typed.urls")),
+    path("admin/", include((admin, "admin"))),
+]

@@ -47,8 +47,11 @@ class Schemas:
     spelling: Spelling
 
     def draft(self, name: str) -> Any:
-        """Return something that looks like the message of the schema ``name``."""
-        return make_example(self.by_name[name], self.by_name)
+        """Return something that looks like the message of the schema ``name``; empty where every value has no end."""
+        try:
+            return make_example(self.by_name[name], self.by_name)
+        except RecursionError:
+            return {}
 
     def example(self, model: type[BaseMessage], mode: Mode) -> Any:
         """Return an example of ``model``; None if none is known that the model takes."""

@@ -15,8 +15,11 @@ def write_document(document: Mapping[str, Any], form: str = "json") -> str:
         form: One of ``FORMATS``.
 
     Raises:
+        ValueError: It is another form.
         ImportError: YAML is asked for without PyYAML; the text says what to install.
     """
+    if form not in FORMATS:
+        raise ValueError(f"A document is written as {' or '.join(FORMATS)}, not as {form!r}.")
     if form == "json":
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:

@@ -1,10 +1,12 @@
 """Who may see the pages: staff, unless CHANNELS_TYPED says otherwise."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.mixins import UserPassesTestMixin
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from channels.typed import settings
@@ -55,3 +57,10 @@ class Guarded(UserPassesTestMixin):
     def test_func(self) -> bool:
         """Return whether the visitor may see it."""
         return may_see(self.request, self.access_setting)  # type: ignore[attr-defined]
+
+    def get_login_url(self) -> str:
+        """Return where to log in: for the staff the admin site, where there is one, else ``LOGIN_URL``."""
+        if settings.get(self.access_setting) == "staff":
+            with suppress(NoReverseMatch):
+                return reverse("admin:login")
+        return super().get_login_url()

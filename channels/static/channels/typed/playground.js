@@ -165,7 +165,7 @@
     if (socket) socket.close(1000);
     else connect();
   });
-  get("connection").addEventListener("input", showAddress);
+  for (const kind of ["input", "change"]) get("connection").addEventListener(kind, showAddress);
   get("message").addEventListener("submit", (event) => { event.preventDefault(); send(); });
   get("text").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
