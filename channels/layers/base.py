@@ -75,7 +75,8 @@ class BaseChannelLayer(ThreadedTwins):
         Raises:
             ChannelFull: The channel holds as many messages as its capacity.
             MessageTooLarge: The layer cannot carry a message of this size.
-            LayerUnavailable: The server behind the layer cannot be reached.
+            LayerUnavailable: The server behind the layer cannot be reached; its ``was_asked`` says whether the message
+                may have been taken all the same.
             TypeError: ``channel`` is not a channel name.
         """
         raise NotImplementedError

@@ -19,8 +19,12 @@ FROZEN = 2.0
 HOUR = 3600
 
 
+ROUNDS = 2
+"""How often each process of a kind is killed."""
+
+
 def _kill(members: list[Member]) -> None:
-    for member in members:
+    for member in ROUNDS * members:
         member.kill()
         member.replace()
         time.sleep(PAUSE)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults import clients, networks, processes, servers
+from tests.faults.backends import SOCKET_TIMEOUT
 from tests.faults.crowd import Crowd
 from tests.faults.promises import NOTHING, Bound, Mode, Promise, in_hand
 from tests.faults.stage import WORKERS, Stage
@@ -153,7 +154,7 @@ SCENARIOS: list[Scenario] = [
     ),
     *_both(
         _NETWORK,
-        "Connections to Redis fall silent (half-open)",
+        f"Connections to Redis fall silent (half-open); socket_timeout is {SOCKET_TIMEOUT:g} s",
         networks.silence_redis,
         Promise(lost=IN_FLIGHT, gaps=True, unanswered=IN_FLIGHT),
         Promise(repeated=AGAIN, unanswered=IN_FLIGHT),

@@ -144,13 +144,18 @@ def figures(samples: list[Sample]) -> dict[str, float]:
     per_second = slope([(sample.at, float(sample.memory)) for sample in counted])
     seconds = counted[-1].at - counted[0].at
     return {
-        "memory_mb": samples[-1].memory / 1024**2,
+        "memory_mb": [round(sample.memory / 1024**2, 1) for sample in _quarters(samples)],
         "slope_kb_per_minute": per_second * 60 / 1024,
         "growth_kb": per_second * seconds / 1024,
         "descriptors_first": samples[0].descriptors,
         "descriptors_most": max(sample.descriptors for sample in counted),
         "descriptors_last": samples[-1].descriptors,
     }
+
+
+def _quarters(samples: list[Sample]) -> list[Sample]:
+    """Return the first, the last, and three between them at the same distance."""
+    return [samples[number * (len(samples) - 1) // 4] for number in range(5)]
 
 
 def soak(directory: Path) -> dict[str, Any]:
@@ -202,10 +207,10 @@ def main() -> None:
     print(f"{found['seconds']:,.0f} s, {found['clients']} clients; messages: {found['messages']}")
     print(f"requests: {found['requests']}; keys: {found['keys_before']} before, {found['keys_after']} after")
     for name, process in found["processes"].items():
+        files = [process[f"descriptors_{when}"] for when in ("first", "most", "last")]
         print(
-            f"{name:<14}{process['memory_mb']:>8.1f} MB {process['slope_kb_per_minute']:>+8.1f} kB a minute "
-            f"{process['growth_kb']:>+9,.0f} kB in all; files: {process['descriptors_first']} at first, "
-            f"{process['descriptors_most']} at most, {process['descriptors_last']} at last"
+            f"{name:<12} {process['memory_mb']} MB in quarters, {process['slope_kb_per_minute']:+.1f} kB a minute, "
+            f"{process['growth_kb']:+,.0f} kB in all; files: {files[0]} at first, {files[1]} at most, {files[2]} at last"
         )
     if path := os.environ.get("SOAK_JSON"):
         Path(path).write_text(json.dumps(found, indent=1) + "\n")

@@ -49,9 +49,9 @@ class Member:
         site = {**site, "clock": str(self.clock)}
         environment = {"DJANGO_SETTINGS_MODULE": "tests.faults.site.settings", "FAULTS_SITE": json.dumps(site)}
         self._command = command
-        self._processes = Processes(directory, environment)
-        self._log_file = self._processes.log_file
-        self.process: subprocess.Popen[bytes] = self._processes.start(command)
+        self.processes = Processes(directory, environment)
+        self.log_file = self.processes.log_file
+        self.process: subprocess.Popen[bytes] = self.processes.start(command)
 
     @property
     def pid(self) -> int:
@@ -61,8 +61,8 @@ class Member:
     def replace(self, log_file: Path | None = None) -> None:
         """Start another process in the place of one that has ended; its log may go elsewhere."""
         assert self.process.poll() is not None
-        self._processes.log_file = log_file or self._log_file
-        self.process = self._processes.start(self._command)
+        self.processes.log_file = log_file or self.log_file
+        self.process = self.processes.start(self._command)
 
     def kill(self) -> None:
         """End it at once."""
@@ -77,13 +77,13 @@ class Member:
 
     def log(self) -> str:
         """Return what all its processes have printed."""
-        return self._log_file.read_text(errors="replace")
+        return self.log_file.read_text(errors="replace")
 
     def close(self) -> int:
         """End what runs, and return its exit status."""
         # Not by the helper of others: it repeats the signal, and a worker takes the second for haste.
         status = self.end() if self.process.poll() is None else self.process.returncode
-        self._processes.stop()
+        self.processes.stop()
         return status
 
 
@@ -140,9 +140,9 @@ class Stage:
         ]
         self.doors = [Proxy(member.port) for member in self.interfaces if member.port]
         for member in self.interfaces:
-            member._processes.wait_for_port(member.port or 0)
+            member.processes.wait_for_port(member.port or 0)
         for member in self.workers:
-            member._processes.wait_for_log("Listening on channels")
+            member.processes.wait_for_log("Listening on channels")
 
     def _interface(self, number: int, site: dict[str, Any]) -> Member:
         port = free_port()
@@ -235,7 +235,7 @@ class Stage:
 
     def log(self) -> str:
         """Return what all processes have printed."""
-        return "\n".join(f"--- {member._log_file.parent.name}\n{member.log()[-4000:]}" for member in self.members)
+        return "\n".join(f"--- {member.log_file.parent.name}\n{member.log()[-4000:]}" for member in self.members)
 
     def close(self) -> None:
         """Stop everything, which must succeed."""

@@ -104,6 +104,13 @@ class TestHiddenNames(DurableContract, unittest.TestCase):
         return super().make_layer(symmetric_encryption_keys=["secret"], name_key="another", **config)
 
 
+@pytest.mark.parametrize(("channel", "repeats"), [("orders.new", True), ("other", False), ("orders.p!x", False)])
+def test_only_what_may_come_twice_may_be_sent_again(redis_server: RedisServer, channel: str, repeats: bool) -> None:
+    """Whoever does not know whether a message was taken asks that."""
+    layer = RedisChannelLayer(hosts=[redis_server.url], delivery={"orders.*": AT_LEAST_ONCE})
+    assert layer.may_repeat(channel) is repeats
+
+
 @pytest.fixture(scope="module")
 def shared_cluster() -> Iterator[RedisCluster]:
     """Three masters that the tests leave as they are."""
