@@ -210,7 +210,7 @@ def main() -> None:
         files = [process[f"descriptors_{when}"] for when in ("first", "most", "last")]
         print(
             f"{name:<12} {process['memory_mb']} MB in quarters, {process['slope_kb_per_minute']:+.1f} kB a minute, "
-            f"{process['growth_kb']:+,.0f} kB in all; files: {files[0]} at first, {files[1]} at most, {files[2]} at last"
+            f"{process['growth_kb']:+,.0f} kB in all; files {files[0]} at first, {files[1]} at most, {files[2]} at last"
         )
     if path := os.environ.get("SOAK_JSON"):
         Path(path).write_text(json.dumps(found, indent=1) + "\n")
