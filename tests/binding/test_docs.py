@@ -8,9 +8,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from channels import counters
 from channels.binding import writing
 from tests.docs.test_consumer_pages import BLOCK, DOCS
+from tests.support import node
 from tests.support.processes import ROOT
 
 HERE = Path(__file__).parent / "page"
@@ -51,3 +54,34 @@ def test_codes_of_the_page_are_those_of_the_package():
     assert rows == {code: code for code in rows}
     assert set(rows) == set(re.findall(r"``(\w+)``", writing.Refused.__doc__.split("fields:")[0])) - {"fields"}
     assert all(f"message.dropped.{code}" in counters.KNOWN for code in rows)
+
+
+PAGE_TEST = """
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { channels, inPage, latest } from "%(support)s";
+inPage();
+const seen = [];
+const document = { getElementById: (id) => ({ remove: () => seen.push(id) }) };
+const alert = (text) => seen.push(text), show = (pk, data) => seen.push([pk, data]);
+test("example", () => {
+%(block)s
+  latest().accept();
+  assert.deepEqual(latest().sent.map((frame) => JSON.parse(frame).payload.action), ["create", "update", "delete"]);
+  for (const rest of [{ payload: { action: "update", pk: 3, data: { text: "x" } } },
+                      { payload: { action: "delete", pk: 3, data: {} } },
+                      { error: { code: "invalid", detail: "No." } }]) {
+    latest().deliver(JSON.stringify({ stream: "tasks", ...rest }));
+  }
+  assert.deepEqual(seen, [[3, { text: "x" }], "task-3", "No."]);
+});
+"""
+
+
+@pytest.mark.slow
+def test_script_of_the_page_runs(tmp_path):
+    """It sends what it asks for, and shows what it is told."""
+    (block,) = re.findall(r"^\.\. code-block:: javascript\n\n((?:    .*\n|\n)+)", PAGE, re.MULTILINE)
+    script = tmp_path / "example.test.mjs"
+    script.write_text(PAGE_TEST % {"support": node.CLIENT / "tests/support.js", "block": block})
+    node.run([node.require("node"), "--test", script])

@@ -1,7 +1,7 @@
 """Delay servers in processes, one of them killed with SIGKILL at a random moment: each message comes, and comes once.
 
 ``DELAYED_MESSAGES`` says how many messages, 1,000 unless told otherwise. The long form, with its figures printed:
-``DELAYED_MESSAGES=10000 pytest -s tests/delay/test_killed_servers.py``.
+``DELAYED_MESSAGES=10000 pytest tests/delay/test_killed_servers.py``.
 """
 
 import os
