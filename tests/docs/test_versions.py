@@ -1,9 +1,8 @@
-"""The page on versions says what the package, its tests and its wire formats say."""
+"""The page on versions says what the package, its tests and its wire format say."""
 
 import itertools
 import re
 
-from channels.layers.ipc import ledger
 from channels.layers.redis import codec
 from tests.support.processes import ROOT
 
@@ -35,11 +34,10 @@ def test_pairs_are_those_of_the_classifiers() -> None:
     assert f'python_requires=">={min((python for _, python in pairs()), key=lambda text: int(text[2:]))}"' in SETUP
 
 
-def test_versions_of_the_wire_formats_are_right() -> None:
-    """Of entries on Redis, and of the file of the layer between processes."""
-    (redis,) = re.findall(r"version of their format, which is (\d+)", PAGE)
-    (ipc,) = re.findall(r"has a version too, which is (\d+)", PAGE)
-    assert (int(redis), int(ipc)) == (codec.VERSION, ledger.VERSION)
+def test_version_of_entries_on_redis_is_right() -> None:
+    """Processes of two releases share them."""
+    (version,) = re.findall(r"version of their format, which is (\d+)", PAGE)
+    assert int(version) == codec.VERSION
 
 
 def test_requirements_have_no_upper_bounds() -> None:
