@@ -140,9 +140,15 @@ MEMBERS = st.one_of(
 )
 
 
-def test_any_member_of_a_group_leaves_the_others_in_it(make_layer: Make, log: Log) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"name_key": "hidden", "symmetric_encryption_keys": KEYS}, {"channel_capacity": {"x": 1}}],
+    ids=["plain", "hidden", "capacities"],
+)
+def test_any_member_of_a_group_leaves_the_others_in_it(make_layer: Make, config: Any, log: Log) -> None:
     """A name that nobody could have joined with gets nothing, and keeps nobody else from getting it."""
-    layer = make_layer()
+    layer = make_layer(**config)
+    key = layer._parts.keys.group("g")
     layer.group_add("g", "websocket.send.process!me")
     client = layer.connection(0)
 
@@ -152,7 +158,7 @@ def test_any_member_of_a_group_leaves_the_others_in_it(make_layer: Make, log: Lo
         st.sampled_from([0, 1, 1e300, math.inf, -math.inf, time.time() * 1000]),
     )
     def check(members: list[bytes], score: float) -> None:
-        client.zadd("asgi::group:g", dict.fromkeys(members, score))
+        client.zadd(key, dict.fromkeys(members, score))
         layer.group_add("g", "websocket.send.process!me")
         assert "websocket.send.process!me" in layer.group_channels("g")
         layer.send_group("g", {"good": True})

@@ -93,10 +93,10 @@ class Groups:
         members: dict[str, list[str]] = {group: [] for group in groups}
         for shard, lists in replies.items():
             for group, found in zip(asked[shard], lists, strict=True):
-                members[group] += self._read(group, found)
+                members[group] += self.read(group, found)
         return members, {group: error for shard, error in errors.items() for group in asked[shard]}
 
-    def _read(self, group: str, members: Sequence[bytes]) -> list[str]:
+    def read(self, group: str, members: Sequence[bytes]) -> list[str]:
         """Return ``members`` as names, without those that are none: somebody else wrote them."""
         found = []
         for member in members:

@@ -137,7 +137,7 @@ class RedisLocalChannelLayer(RedisChannelLayer):
             return {}
         replies = yield {shard: [self._read_normal(group) for group in part] for shard, part in asked.items()}
         return {
-            group: self._show(reply)
+            group: self._groups.read(group, reply)
             for shard, part in asked.items()
             for group, reply in zip(part, replies[shard], strict=True)
         }
@@ -186,9 +186,6 @@ class RedisLocalChannelLayer(RedisChannelLayer):
     def _read_normal(self, group: str) -> bytes:
         return self._groups.read_call(self._normal_key(group))
 
-    def _show(self, members: Sequence[bytes]) -> list[str]:
-        return [self._parts.keys.shown(member.decode()) for member in members]
-
     def _group_add(self, group: str, channel: str) -> Plan[None]:
         if not is_local(names.require_channel_name(channel)):
             yield from super()._group_add(group, channel)
@@ -207,7 +204,7 @@ class RedisLocalChannelLayer(RedisChannelLayer):
         far = yield from super()._group_channels(group)
         shard = self._parts.ring.shard_of(group)
         replies = yield {shard: [self._read_normal(group)]}
-        return far + self._show(replies[shard][0])
+        return far + self._groups.read(group, replies[shard][0])
 
     # Statistics and housekeeping
 

@@ -7,6 +7,7 @@ loops run the same one.
 import itertools
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from channels import counters, names
@@ -222,8 +223,9 @@ class Sender:
         results.missed[position] += missed
         report_gone(item.name, gone)
         for at in range(0, len(queues), 3):
-            tallies.add(shard, self._keys.shown(queues[at].decode()), queues[at + 1], queues[at + 2])
-        return self._copier.copies(position, item, [self._keys.shown(member.decode()) for member in returned])
+            with suppress(ValueError):  # A queue that was named by somebody else is in no statistics.
+                tallies.add(shard, self._keys.shown(queues[at].decode()), queues[at + 1], queues[at + 2])
+        return self._copier.copies(position, item, self._groups.read(item.name, returned))
 
     def _ask_for_signs(self, part: Todo) -> list[bytes]:
         """Return commands that ask, in a cluster, whether somebody reads the queues of members.
