@@ -39,6 +39,9 @@ KNOWN = {
 }
 """Where servers differ from the protocol, whatever the application does."""
 
+TOO_LARGE_FOR_DAPHNE = ("9.1.4", "9.1.5", "9.1.6", "9.2.4", "9.2.5", "9.2.6", "9.3.", "9.4.", "9.7.1", "9.8.1")
+"""It takes no more than 1 MB in a message, whole or in fragments, and is too slow for some of many small ones."""
+
 
 def run_suite(name: str, directory: Path) -> dict[str, Any]:
     """Return what the suite found under the server ``name``, by case."""
@@ -77,5 +80,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_suite_passes(name: str, reports: dict[str, Any]) -> None:
     """But for what the server itself does otherwise."""
     failed = {case for case, result in reports[name].items() if result["behavior"] not in PASSED}
+    if name == "daphne":
+        failed = {case for case in failed if not case.startswith(TOO_LARGE_FOR_DAPHNE)}
     assert len(reports[name]) > 200
     assert failed == KNOWN[name]
