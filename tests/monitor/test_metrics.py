@@ -59,6 +59,9 @@ def test_servers_and_workers_show_what_they_do(site: Site) -> None:
             workers = [scrape(one) for one in addresses]
         with urllib.request.urlopen(f"{server.url}/admin/login/", timeout=60):
             pass
+        together = f"127.0.0.1:{free_port()}"
+        site.start_worker("--only-channels=test.slow", "--processes", "1", "--metrics-port", together)
+        supervisor = scrape(together)
         interface_later = scrape(site.announced("server")[0].content["metrics"])
     assert value(interface, "channels_sockets") == 1
     assert value(interface, "channels_handshakes_total", outcome="accepted") == 1
@@ -71,7 +74,7 @@ def test_servers_and_workers_show_what_they_do(site: Site) -> None:
     assert value(workers[0], "channels_queue_capacity", layer="default", channel="websocket.receive") == 3
     assert value(workers[0], "channels_queue_messages", layer="default", channel="websocket.receive") == 0
     assert value(workers[0], "channels_worker_threads", layer="default", state="idle") == 1
-    check_dashboard([interface_later, *workers])
+    check_dashboard([interface_later, supervisor, *workers])
 
 
 def _failures(samples: Samples) -> float:
