@@ -22,12 +22,12 @@ MOST_PORTS = 100
 
 INTERFACE_CHANNELS = (
     "http.request",
-    "http.disconnect",
     "websocket.connect",
     "websocket.receive",
     "websocket.disconnect",
 )
-"""Where an interface sends to; beside its reply queues, these tell how it fares."""
+"""Where an interface sends to; beside its reply queues, these tell how it fares. ``http.disconnect`` is shown by the
+workers that consume it: where nobody does, it is always full."""
 
 _OUTCOMES = {
     "websocket.accepted.application": "accepted",

@@ -22,6 +22,9 @@ MOST_CHANNELS = 500
 MOST_GROUPS = 100
 """How many groups are shown: the largest."""
 
+UNHEARD = "http.disconnect"
+"""Always full where nobody consumes it, as in most projects; that is no news."""
+
 _INTERNAL = (names.WAIT_PREFIX, names.FLOW_PREFIX, "probe.")
 
 
@@ -133,7 +136,10 @@ def take(layer: Any, also: Iterable[str] = ()) -> Overview:
     inspection = inspection_of(layer)
     processes = _processes(inspection) if inspection is not None else []
     consumed = Counter(channel for row in processes if row.kind == "worker" for channel in row.channels)
-    known = {*also, *consumed, *(inspection.channels() if inspection is not None else ())}
+    wanted = {*also, *consumed}
+    known = wanted.union(inspection.channels() if inspection is not None else ())
+    if UNHEARD not in wanted:
+        known.discard(UNHEARD)
     shown = sorted(name for name in known if not name.startswith(_INTERNAL))
     groups = inspection.groups() if inspection is not None else {}
     has_statistics = "statistics" in getattr(layer, "extensions", ())

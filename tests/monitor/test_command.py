@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 from websockets.sync.client import connect
 
+from channels.observe import overview
 from tests.monitor.conftest import Site
 from tests.support.processes import ROOT, wait_for
 from tests.support.redis import RedisServer
@@ -58,6 +59,15 @@ def test_status_shows_processes_channels_groups_and_counters(site: Site) -> None
     assert re.search(r"^  worker +\S+ +\d+ .* 0/1 busy", text, re.MULTILINE)
     assert re.search(r"^  test\.slow +1/3 ", text, re.MULTILINE)
     assert re.search(r"^  tests\.monitor\.site\.consumers\.fail +1 ", text, re.MULTILINE)
+
+
+def test_channel_that_nobody_wants_is_not_shown(site: Site) -> None:
+    """The interface tells of each request that ended; where no route listens, that is always full and means nothing."""
+    site.layer.send("http.disconnect", {})
+    site.layer.send("test.slow", {})
+    assert [row.name for row in overview.take(site.layer).channels] == ["test.slow"]
+    shown = overview.take(site.layer, also=["http.disconnect"])
+    assert [row.name for row in shown.channels] == ["http.disconnect", "test.slow"]
 
 
 def test_process_that_ends_is_shown_no_more(site: Site) -> None:
