@@ -328,6 +328,7 @@ def test_load_balancers(tmp_path: Path, redis_url: str) -> None:
         read(site, "load-balancers", Look())
 
 
+@pytest.mark.browser
 def test_project_template(tmp_path: Path, redis_url: str) -> None:
     """The page on new projects, in an empty directory."""
     home = tmp_path / "home"
@@ -345,6 +346,9 @@ def test_project_template(tmp_path: Path, redis_url: str) -> None:
             socket.send('{"text": "hello"}')
             hear(socket, {"author": "somebody", "text": "hello"})
         if checkpoint == "lobby":
+            with browser() as chrome:
+                chrome.get(site.url)
+                wait_for(lambda: texts(chrome, "#state") == ["connected"], "the page is connected", SECONDS)
             reader.stop()
 
     try:
