@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.management import load_command_class
 
+import channels
 from channels import conf, counters
 from channels.generic.websockets import WebsocketConsumer
 from channels.layers.redis import RedisChannelLayer
 from tests.support.processes import ROOT
 
+PACKAGE = Path(channels.__file__).parent
 PAGE = (ROOT / "docs" / "troubleshooting.rst").read_text(encoding="utf-8")
 SOURCES = "\n".join(
-    path.read_text(encoding="utf-8") for kind in ("py", "js") for path in sorted((ROOT / "channels").rglob(f"*.{kind}"))
+    path.read_text(encoding="utf-8") for kind in ("py", "js") for path in sorted(PACKAGE.rglob(f"*.{kind}"))
 )
 LITERALS = re.findall(r"``([^`]+)``", PAGE)
 
