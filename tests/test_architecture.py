@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import graphlib
 import importlib
 import inspect
 import pkgutil
@@ -101,6 +102,37 @@ def root_imports(tree: ast.Module, path: Path) -> Iterator[str]:
                     yield f"line {node.lineno}: from channels import {alias.name}"
 
 
+def imported(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the modules of the package that ``body`` imports, also in functions, but not for type checkers alone."""
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting.extend(node.orelse)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULE_NAMES)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULE_NAMES else str(node.module)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def module_name(path: Path) -> str:
+    """Return the name that ``path`` is imported by."""
+    return ".".join((PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def find_cycle(imports: dict[str, set[str]]) -> tuple[str, ...]:
+    """Return modules that import each other in a ring, or nothing if there are none."""
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return tuple(error.args[1])
+    return ()
+
+
 def public_functions(module: ModuleType) -> Iterator[tuple[str, object]]:
     """Yield what ``module`` defines for others: classes, their public methods, and functions."""
     for name, value in vars(module).items():
@@ -140,6 +172,31 @@ def test_module_takes_nothing_from_the_package_root(path: Path) -> None:
 def test_root_import_check_sees(source: str) -> None:
     """The check above fails on each form of the knot."""
     assert list(root_imports(ast.parse(source), PACKAGE / "channel.py"))
+
+
+def test_no_modules_import_each_other_in_a_ring() -> None:
+    """Import-linter sees rings between floors; one within a package goes unseen, and late imports hide it."""
+    imports = {module_name(path): set(imported(ast.parse(path.read_text()).body)) for path in SOURCES}
+    assert find_cycle(imports) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "ring"),
+    [
+        ("from channels.delay import models", True),
+        ("import channels.delay.models", True),
+        ("def f():\n    from channels.delay.models import DelayedMessage", True),
+        ("if TYPE_CHECKING:\n    from channels.delay.models import DelayedMessage", False),
+        ("if typing.TYPE_CHECKING:\n    pass\nelse:\n    from channels.delay import models", True),
+    ],
+)
+def test_ring_check_sees(source: str, ring: bool) -> None:
+    """The check above counts every import that can run."""
+    imports = {
+        "channels.delay.models": {"channels.delay.sending"},
+        "channels.delay.sending": set(imported(ast.parse(source).body)),
+    }
+    assert bool(find_cycle(imports)) is ring
 
 
 @pytest.mark.parametrize("module", PUBLIC_NAMES)

@@ -1,17 +1,15 @@
-"""DelayedMessage: a message and when it is due. How messages are taken and sent is in ``sending``."""
+"""DelayedMessage: a message and when it is due, and the database of these. How messages are sent is in ``sending``."""
 
 import json
 import secrets
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, router
 from django.utils import timezone
 
+from channels.delay.sending import DEFAULT_REQUEUE_MS, send_messages
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
-
-DEFAULT_REQUEUE_MS = 1000
-"""How long a message whose channel is full is put off, in milliseconds."""
 
 
 def make_mark() -> str:
@@ -76,7 +74,10 @@ class DelayedMessage(models.Model):
         Raises:
             LayerUnavailable: The server behind the layer cannot be reached; the message still waits.
         """
-        from channels.delay.sending import send_messages
-
         layer = channel_layers[DEFAULT_CHANNEL_LAYER] if channel_layer is None else channel_layer
         send_messages(layer, type(self).objects.filter(pk=self.pk), requeue_delay=requeue_delay)
+
+
+def database() -> str:
+    """Return the alias of the database that messages wait in."""
+    return router.db_for_write(DelayedMessage)

@@ -12,22 +12,27 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connections, router, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from channels import counters, names
-from channels.delay.models import DEFAULT_REQUEUE_MS, DelayedMessage, DelayedMessageQuerySet
 from channels.exceptions import ChannelFull, LayerUnavailable
 from channels.layers.base import Outgoing, send_all
 from channels.layers.once import Marked, Once, once_of
+
+if TYPE_CHECKING:
+    from channels.delay.models import DelayedMessage, DelayedMessageQuerySet
 
 logger = logging.getLogger("django.channels")
 
 BATCH = 200
 """Most messages sent in one transaction."""
+
+DEFAULT_REQUEUE_MS = 1000
+"""How long a message whose channel is full is put off, in milliseconds."""
 
 MARK_SECONDS = 604_800
 """How long the layer knows a mark: whoever finds a message of a server that died must do so within a week."""
@@ -39,14 +44,9 @@ PUT_OFF = {"channel_full": "their channels are full", "unavailable": "the server
 """Why messages are put off: the end of the counter's name, and the words in the log."""
 
 
-def database() -> str:
-    """Return the alias of the database that messages wait in."""
-    return router.db_for_write(DelayedMessage)
-
-
 def send_messages(
     layer: Any,
-    messages: DelayedMessageQuerySet,
+    messages: "DelayedMessageQuerySet",
     limit: int = BATCH,
     requeue_delay: float = DEFAULT_REQUEUE_MS,
 ) -> int:
@@ -68,7 +68,7 @@ def send_messages(
         LayerUnavailable: No server behind the layer can be reached; all of them still wait.
         DatabaseError: The database cannot do it now; the same.
     """
-    using = database()
+    using = router.db_for_write(messages.model)
     with transaction.atomic(using=using):
         rows = list(_lock(messages.using(using)).order_by("due_date", "pk")[:limit])
         marked = {row.pk: marked for row in rows if (marked := _read(row)) is not None}
@@ -79,7 +79,7 @@ def send_messages(
                 counters.add("message.dropped.delayed_refused")
                 _log_drop(row, error)
         gone = [row.pk for row in rows if row.pk not in put_off]
-        DelayedMessage.objects.using(using).filter(pk__in=gone).delete()
+        messages.model.objects.using(using).filter(pk__in=gone).delete()
         if (once := once_of(layer)) is not None:
             sent = [marked[key] for key in gone if key in marked]
             transaction.on_commit(functools.partial(_keep, once, sent), using=using)
@@ -90,7 +90,7 @@ def _may_wait(error: Exception | None) -> bool:
     return isinstance(error, ChannelFull | LayerUnavailable)
 
 
-def _put_off(rows: Sequence[DelayedMessage], outcomes: Mapping[Any, Exception | None], delay_ms: float) -> set[Any]:
+def _put_off(rows: Sequence["DelayedMessage"], outcomes: Mapping[Any, Exception | None], delay_ms: float) -> set[Any]:
     """Let ``rows`` be due later, and return their keys."""
     if not rows:
         return set()
@@ -103,11 +103,12 @@ def _put_off(rows: Sequence[DelayedMessage], outcomes: Mapping[Any, Exception | 
     for row in rows:
         # What was out of reach may have been sent all the same: it must be known again.
         row.mark, row.due_date = _mark_of(row), due_date
-    DelayedMessage.objects.using(database()).bulk_update(rows, ["mark", "due_date"])
+    model = type(rows[0])
+    model.objects.using(router.db_for_write(model)).bulk_update(rows, ["mark", "due_date"])
     return {row.pk for row in rows}
 
 
-def _lock(messages: DelayedMessageQuerySet) -> DelayedMessageQuerySet:
+def _lock(messages: "DelayedMessageQuerySet") -> "DelayedMessageQuerySet":
     """Return ``messages``, to be read so that no other server reads the same before the transaction ends."""
     features = connections[messages.db].features
     if features.has_select_for_update:
@@ -116,11 +117,11 @@ def _lock(messages: DelayedMessageQuerySet) -> DelayedMessageQuerySet:
         )
         return locked
     # Such a database lets one write at a time: a write that changes nothing makes the others wait for the commit.
-    DelayedMessage.objects.using(messages.db).filter(pk=0).update(due_date=F("due_date"))
+    messages.model.objects.using(messages.db).filter(pk=0).update(due_date=F("due_date"))
     return messages
 
 
-def _read(row: DelayedMessage) -> Marked | None:
+def _read(row: "DelayedMessage") -> Marked | None:
     """Return the message of a row; one that is none is reported."""
     try:
         content = json.loads(row.content)
@@ -134,7 +135,7 @@ def _read(row: DelayedMessage) -> Marked | None:
     return Marked(Outgoing(row.channel_name, content), _mark_of(row))
 
 
-def _mark_of(row: DelayedMessage) -> str:
+def _mark_of(row: "DelayedMessage") -> str:
     if row.mark is not None:
         return row.mark
     # A message of 1.x. The key alone would not do: tables are emptied, and count from 1 again.
@@ -164,5 +165,5 @@ def _keep(once: Once, batch: Sequence[Marked]) -> None:
         once.keep(batch, SENT_MARK_SECONDS)
 
 
-def _log_drop(row: DelayedMessage, error: Exception) -> None:
+def _log_drop(row: "DelayedMessage", error: Exception) -> None:
     logger.error("A delayed message to %s cannot be sent; it is dropped: %s", row.channel_name, error)

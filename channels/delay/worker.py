@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from channels import counters
 from channels.backoff import Backoff
-from channels.delay.models import DelayedMessage
+from channels.delay.models import DelayedMessage, database
 from channels.delay.receiving import CHANNEL, InvalidDelay, make_request, read_request
-from channels.delay.sending import BATCH, database, send_messages
+from channels.delay.sending import BATCH, send_messages
 from channels.exceptions import ChannelsError, LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.once import once_of

@@ -1,9 +1,9 @@
 """Who opens a socket, and whether they may: authenticators, called once, in the handshake.
 
 ``DjangoAuthenticator`` needs Django alone; ``channels.typed.rest`` brings Django REST framework.
+Which of the two serves by default is in ``default_authenticator``.
 """
 
-import functools
 import logging
 import warnings
 from collections.abc import Sequence
@@ -158,15 +158,3 @@ def warn_about_objects(consumer: Any, permissions: Sequence[Any]) -> None:
 def _asks_for_objects(permission: Any, base: str) -> bool:
     method = getattr(permission, "has_object_permission", None)
     return isinstance(permission, type) and method is not None and method.__qualname__ != base
-
-
-@functools.cache
-def default_authenticator() -> type[BaseAuthenticator]:
-    """Return the authenticator of Django REST framework if that is installed, else that of Django."""
-    try:
-        from channels.typed.rest import RestAuthenticator
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "rest_framework":
-            raise
-        return DjangoAuthenticator
-    return RestAuthenticator

@@ -14,8 +14,9 @@ from typing_extensions import TypeVar
 from channels.exceptions import WebsocketCloseException
 from channels.generic.connections import UNAUTHORIZED, JsonWebsocketConsumer
 from channels.typed import settings
-from channels.typed.authentication import BaseAuthenticator, default_authenticator, has_queryset
+from channels.typed.authentication import BaseAuthenticator, has_queryset
 from channels.typed.context import ConnectionContext, anonymous, make_request
+from channels.typed.default_authenticator import default_authenticator
 from channels.typed.groups import Memberships
 from channels.typed.keeping import GONE
 from channels.typed.messages import BaseChannelEvent, BaseGroupMessage, BaseMessage

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
@@ -73,7 +74,5 @@ class RestAuthenticator(BaseAuthenticator):
 
 
 def _is_default(permission: Any) -> bool:
-    from rest_framework.permissions import BasePermission
-
     method = getattr(permission, "has_object_permission", None)
     return method is BasePermission.has_object_permission

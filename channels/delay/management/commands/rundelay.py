@@ -6,8 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from channels.delay.models import DelayedMessage
-from channels.delay.sending import database
+from channels.delay.models import DelayedMessage, database
 from channels.delay.worker import Worker
 from channels.exceptions import InvalidChannelLayerError
 from channels.log import setup_logger
