@@ -8,9 +8,12 @@ from .models import Item
 REMIND_AFTER = 1000  # ms
 
 
+def is_reminded(item):
+    content = json.dumps({"pk": item.pk})
+    return DelayedMessage.objects.filter(channel_name="stock.remind", content=content).exists()
+
+
 def remind_later(item):
-    if DelayedMessage.objects.filter(channel_name="stock.remind", content__contains='"pk": %d}' % item.pk).exists():
-        return
     Channel("asgi.delay").send({
         "channel": "stock.remind",
         "content": {"pk": item.pk},
