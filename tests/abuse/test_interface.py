@@ -18,6 +18,8 @@ from tests.support.asgi import FakeConsumer, FakeServer
 from tests.support.loudness import Log
 from tests.support.redis import RedisServer
 
+pytestmark = pytest.mark.slow
+
 REPLIES = st.fixed_dictionaries(
     {},
     optional=dict.fromkeys(

@@ -17,6 +17,8 @@ from tests.abuse.strategies import ENTRIES, PAYLOADS, fuzz
 from tests.support.loudness import Log
 from tests.support.redis import RedisServer
 
+pytestmark = pytest.mark.slow
+
 KEYS = ["secret"]
 
 Make = Callable[..., RedisChannelLayer]

@@ -156,7 +156,7 @@ def test_any_message_leaves_the_worker_serving(layer: ChannelLayerWrapper, setti
     settings.ROOT_URLCONF = "tests.handler.any_urls"
     entries = st.lists((CONTENTS | SHAPED).map(entry_of), max_size=3)
 
-    @fuzz(250)
+    @fuzz(80)
     @given(st.dictionaries(st.sampled_from(CHANNELS), entries, min_size=1))
     def check(found: dict[str, list[bytes]]) -> None:
         log.clear()
