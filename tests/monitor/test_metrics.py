@@ -61,6 +61,7 @@ def test_servers_and_workers_show_what_they_do(site: Site) -> None:
             pass
         together = f"127.0.0.1:{free_port()}"
         site.start_worker("--only-channels=test.slow", "--processes", "1", "--metrics-port", together)
+        wait_for(lambda: scrape(together).get("channels_worker_up"), "The supervisor hears of it", 30)
         supervisor = scrape(together)
         interface_later = scrape(site.announced("server")[0].content["metrics"])
     assert value(interface, "channels_sockets") == 1
