@@ -272,6 +272,7 @@ class Traffic:
         try:
             deliveries = self.layer.receive_batch(self.channels, 16, timeout)
             self.layer.finish_deliveries([delivery.content for delivery in deliveries], True)
+            self.layer.push(wait=True)
             return [delivery.content["n"] for delivery in deliveries]
         except LayerUnavailable:
             self.stop.wait(0.02)

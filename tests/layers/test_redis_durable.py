@@ -518,7 +518,7 @@ def led_there(layer: RedisChannelLayer, channel: str) -> None:
     """Let ``layer`` expect the next message on ``channel``."""
     layer.receive_batch([channel])  # Looks for messages of the dead.
     layer.send(channel, {"n": 0})
-    (delivery,) = layer.receive_batch([channel], 1, 5)
+    (delivery,) = layer.receive_batch([channel], 5, 5)  # Less than was asked for: there is no more.
     layer.finish_deliveries([delivery.content], True)
     layer.push(wait=True)
 

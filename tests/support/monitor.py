@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+import redis
+
 from channels.layers.redis import scripts
 from tests.support.proxy import Proxy
 from tests.support.redis import RedisServer
@@ -47,7 +49,8 @@ class Watched:
     def __init__(self, server: RedisServer) -> None:
         self._proxy = Proxy(server.port)
         self.url = f"redis://127.0.0.1:{self._proxy.port}/0"
-        self._client = server.client()
+        # Nobody may ask the server anything for longer than a client's own default.
+        self._client = redis.Redis.from_url(server.url, socket_timeout=None)
         self._seen: list[_Command] = []
         self._changed = threading.Condition()
         self._monitor = self._client.monitor()
