@@ -26,6 +26,7 @@ from channels.exceptions import ChannelFull, RequestAborted, RequestTimeout, Res
 from channels.request import AsgiRequest, make_scope, read_body
 from channels.streaming import CLIENT_GONE, CLIENT_SLOW, ResponseWindow, iterate_async
 from channels.types import Content
+from channels.utils import printable
 
 __all__ = ["AsgiHandler", "AsgiRequest", "ViewConsumer"]
 
@@ -109,10 +110,10 @@ class AsgiHandler(BaseHandler):
         try:
             body = read_body(message, self.request_class.body_receive_timeout)
         except RequestAborted:
-            logger.debug("The client of %s went away before its body was complete.", message.get("path"))
+            logger.debug("The client of %s went away before its body was complete.", printable(message.get("path")))
             return None
         except RequestTimeout:
-            logger.warning("Request Timeout: %s", message.get("path"), extra={"status_code": 408})
+            logger.warning("Request Timeout: %s", printable(message.get("path")), extra={"status_code": 408})
             return HttpResponse("408 Request Timeout (upload too slow)", status=408, content_type="text/plain")
         try:
             request = self._begin(message, body)
@@ -165,7 +166,9 @@ class AsgiHandler(BaseHandler):
 
     def _last_resort(self, message: Any, error: Exception) -> HttpResponse:
         """Log an error that Django's own error handling let out and return the response for it."""
-        logger.error("Internal Server Error: %s", message.get("path"), exc_info=error, extra={"status_code": 500})
+        logger.error(
+            "Internal Server Error: %s", printable(message.get("path")), exc_info=error, extra={"status_code": 500}
+        )
         text = "".join(traceback.format_exception(error)) if settings.DEBUG else "Internal Server Error"
         return HttpResponseServerError(text, content_type="text/plain")
 
@@ -275,6 +278,8 @@ class ViewConsumer:
         counters.add(f"response.dropped.{reason}")
         level, text = _DROPPED[reason]
         channel = message.reply_channel
-        logger.log(level, f"{text}; the rest of its response is dropped (%s).", message.get("path"), channel.name)
+        logger.log(
+            level, f"{text}; the rest of its response is dropped (%s).", printable(message.get("path")), channel.name
+        )
         if reason == CLIENT_SLOW:
             _sent(channel, formats.http_response_chunk(closed=True))

@@ -4,6 +4,12 @@ import inspect
 from typing import Any
 
 
+def printable(text: object) -> str:
+    """Return ``text``, which a client chose, in one line and without what a terminal would obey."""
+    plain = str(text)
+    return plain if plain.isprintable() else plain.encode("unicode_escape").decode("ascii")
+
+
 def name_that_thing(thing: Any) -> str:
     """Return the dotted name of a function, class, bound method or instance; its repr if it has none."""
     if inspect.ismethod(thing):

@@ -22,6 +22,7 @@ from channels.message import Message
 from channels.pending import pending_message_store
 from channels.sessions import Opener, open_channel_session, open_ordering
 from channels.types import Content
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels")
 
@@ -147,7 +148,7 @@ class WebsocketConsumer(BaseConsumer):
         if not self.login_required or self.message.user.is_authenticated:
             return True
         counters.add("message.dropped.login_required")
-        logger.info("Closing a socket on %s: its user is not logged in any more.", self.path)
+        logger.info("Closing a socket on %s: its user is not logged in any more.", printable(self.path))
         self.close(UNAUTHORIZED)
         return False
 
@@ -268,7 +269,7 @@ class JsonWebsocketConsumer(WebsocketConsumer):
             error: What is wrong with it.
         """
         counters.add("message.dropped.invalid_json")
-        logger.info("Closing a socket on %s: %s: %.100r", self.path, error, frame)
+        logger.info("Closing a socket on %s: %s: %.100r", printable(self.path), error, frame)
         self.close(close_codes.MALFORMED_TEXT if isinstance(frame, str) else close_codes.UNSUPPORTED_DATA)
 
     @classmethod

@@ -19,6 +19,7 @@ from channels.generic.connections import JsonWebsocketConsumer
 from channels.message import Message
 from channels.sessions import Opener, hold_open, open_ordering
 from channels.types import Consumer, Content
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels")
 
@@ -172,7 +173,7 @@ class WebsocketDemultiplexer(JsonWebsocketConsumer):
 
     def _refuse(self, error: BadFrame) -> None:
         counters.add(f"message.dropped.{error.code}")
-        logger.info("Bad frame on a multiplexed socket on %s: %s", self.path, error)
+        logger.info("Bad frame on a multiplexed socket on %s: %s", printable(self.path), error)
         self._reply(self.multiplexer_class.encode_error(error))
 
     @classmethod

@@ -16,6 +16,7 @@ from channels import counters
 from channels.interface.limits import Limits
 from channels.interface.rates import Bucket
 from channels.types import Scope
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.interface")
 
@@ -158,5 +159,5 @@ class Door:
         now = self._clock()
         if now >= self._quiet_until.get(refusal.reason, 0.0):
             self._quiet_until[refusal.reason] = now + LOG_SECONDS
-            logger.warning("%s of %s is refused: %s", scope["path"], client_network(scope), refusal.text)
+            logger.warning("%s of %s is refused: %s", printable(scope["path"]), client_network(scope), refusal.text)
         return refusal

@@ -22,6 +22,7 @@ from channels.interface.reading import RequestReply, read_http
 from channels.interface.states import RequestInput as Input
 from channels.interface.states import RequestState as State
 from channels.types import Content, Event, Scope
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.interface")
 
@@ -232,7 +233,7 @@ class HttpBridge:
     def _late(self, _: None) -> Effects:
         scope, seconds = self._scope, self._limits.http_timeout
         text = "%s %s got no response on %s within %s seconds on %s (503). Is a worker running that serves the channel?"
-        logger.warning(text, scope["method"], scope["path"], self.reply_channel, seconds, REQUEST)
+        logger.warning(text, printable(scope["method"]), printable(scope["path"]), self.reply_channel, seconds, REQUEST)
         return self._page(503, "The site did not answer in time.", "timeout")
 
     def _no_response(self, error: MalformedReply) -> Effects:

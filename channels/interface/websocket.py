@@ -22,6 +22,7 @@ from channels.interface.reading import SocketReply, read_websocket
 from channels.interface.states import SocketInput as Input
 from channels.interface.states import SocketState as State
 from channels.types import Content, Event, Scope
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.interface")
 
@@ -208,7 +209,7 @@ class WebsocketBridge:
         logger.warning(
             "The handshake of %s for %s was refused: no consumer decided it within %s seconds.",
             self.reply_channel,
-            self._path,
+            printable(self._path),
             self._limits.websocket_connect_timeout,
         )
         return self._refusal()

@@ -18,6 +18,7 @@ from channels import counters
 from channels.exceptions import DenyConnection
 from channels.message import Message
 from channels.types import Consumer
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels")
 
@@ -51,7 +52,7 @@ class BaseOriginValidator:
         origin = self.get_origin(message)
         if origin is None or not self.validate_origin(message, origin):
             counters.add("connection.denied.origin")
-            logger.info("Refusing a socket on %s: origin %r is not allowed.", message.get("path"), origin)
+            logger.info("Refusing a socket on %s: origin %r is not allowed.", printable(message.get("path")), origin)
             raise DenyConnection(reason="This origin is not allowed.")
 
     def get_header(self, message: Message, name: str | bytes) -> bytes | None:

@@ -17,6 +17,7 @@ from django.db.models import Manager, QuerySet
 from django.http import Http404
 
 from channels.typed.permissions import BasePermission
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.typed")
 
@@ -82,7 +83,7 @@ class BaseAuthenticator:
         try:
             return self.check(request, kwargs)
         except Exception:
-            logger.exception("The authentication of a socket on %s failed.", request.path)
+            logger.exception("The authentication of a socket on %s failed.", printable(request.path))
             return make_result(500, {"detail": "Internal server error"})
 
 

@@ -23,6 +23,7 @@ from channels.typed.messages import BaseChannelEvent, BaseGroupMessage, BaseMess
 from channels.typed.protocol import Protocol
 from channels.typed.wire import Spelling
 from channels.types import Content
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.typed")
 
@@ -167,7 +168,7 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
         if self.context is None or self.context.identity is None:
             return anonymous()
         if not self.message.user.is_authenticated:
-            logger.info("Closing a socket on %s: its user is not logged in any more.", self.path)
+            logger.info("Closing a socket on %s: its user is not logged in any more.", printable(self.path))
             raise WebsocketCloseException(UNAUTHORIZED)
         return self.message.user
 
@@ -195,7 +196,7 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
             return cast("M", None)
         found = self.get_queryset().filter(pk=pk).first()
         if found is None:
-            logger.info("Closing a socket on %s: its object does not exist any more.", self.path)
+            logger.info("Closing a socket on %s: its object does not exist any more.", printable(self.path))
             raise WebsocketCloseException(GONE)
         return cast("M", found)
 
@@ -232,9 +233,9 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
             level,
             "%s (path %s, user %s, request %s)",
             text,
-            where["path"],
+            printable(where["path"]),
             where["user_id"],
-            where["request_id"],
+            printable(where["request_id"]),
             exc_info=exc_info,
             extra={**where, **details},
         )

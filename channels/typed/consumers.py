@@ -24,6 +24,7 @@ from channels.typed.handshake import TypedHandshake
 from channels.typed.messages import BaseChannelEvent, BaseMessage, ErrorMessage
 from channels.typed.protocol import Protocol, is_open, read_protocol
 from channels.typed.wire import InvalidMessage, describe
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.typed")
 
@@ -124,7 +125,9 @@ class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M])
         """Validate a frame and hand it to its handler; answer for what is wrong with it."""
         if not self._load_context():
             counters.add("message.dropped.unauthenticated")
-            logger.info("Closing a socket on %s: its handshake was not admitted by a typed consumer.", self.path)
+            logger.info(
+                "Closing a socket on %s: its handshake was not admitted by a typed consumer.", printable(self.path)
+            )
             self.close(UNAUTHORIZED)
             return
         if not self._may_receive():

@@ -19,6 +19,7 @@ from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels.session_stores import session_for_reply_channel
 from channels.typed.context import ConnectionContext
 from channels.types import Content
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.typed")
 
@@ -128,7 +129,7 @@ def _run(layer: Any, member: str, event: Content) -> None:
     match = layer.router.match(message)
     if match is None:
         counters.add("message.dropped.no_route")
-        logger.error("No route takes events for the path %s of %s.", context.path, member)
+        logger.error("No route takes events for the path %s of %s.", printable(context.path), member)
         return
     consumer, kwargs = match
     try:

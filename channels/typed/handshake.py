@@ -19,6 +19,7 @@ from channels.typed.groups import RENEWED
 from channels.typed.messages import AuthenticationMessage, AuthenticationPayload, ErrorMessage
 from channels.typed.sending import TypedSending
 from channels.types import Content
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.typed")
 
@@ -99,7 +100,9 @@ class TypedHandshake(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
     def _refuse(self, result: AuthenticationResult) -> None:
         counters.add("connection.denied.authentication")
         detail = result.data.get("detail", result.data) if isinstance(result.data, dict) else result.data
-        logger.info("Refusing a socket on %s: %s %s: %s", self.path, result.status_code, result.status_text, detail)
+        logger.info(
+            "Refusing a socket on %s: %s %s: %s", printable(self.path), result.status_code, result.status_text, detail
+        )
         if self._option("refuse_before_open"):
             raise DenyConnection(status=result.status_code, reason=str(detail))
         # One message, so that no frame of the client can come between its parts.

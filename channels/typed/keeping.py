@@ -15,6 +15,7 @@ from django.db.models import Model
 
 from channels.exceptions import WebsocketCloseException
 from channels.types import Content
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.typed")
 
@@ -66,7 +67,9 @@ def recall(consumer: Any, name: str) -> Any:
         return object.__getattribute__(consumer, name)
     found = apps.get_model(packed["model"])._base_manager.using(packed["database"]).filter(pk=packed["pk"]).first()
     if found is None:
-        logger.info("Closing a socket on %s: %s, its %r, does not exist any more.", consumer.path, packed, name)
+        logger.info(
+            "Closing a socket on %s: %s, its %r, does not exist any more.", printable(consumer.path), packed, name
+        )
         raise WebsocketCloseException(GONE)
     vars(consumer)[name] = found
     return found

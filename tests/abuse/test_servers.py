@@ -410,6 +410,18 @@ def test_path_that_climbs_finds_nothing(site: Site, path: str) -> None:
     assert b"SECRET_KEY" not in answer
 
 
+def test_path_of_two_lines_is_one_line_in_the_log(site: Site) -> None:
+    """Who chooses a path writes no log line of his own, and commands no terminal that shows it."""
+    path = "/guarded/%0aFORGED%1b[2J/"
+    with RawSocket(site.server.port, path, "Origin: https://evil.example") as client:
+        assert client.status == 403
+    assert site.get(path).status_code == 404
+    wait_for(lambda: "FORGED" in site.server.log(), "The refusal in the log")
+    lines = site.server.log().splitlines()
+    assert not [line for line in lines if line.startswith("FORGED")]
+    assert not [line for line in lines if "\x1b[2J" in line]
+
+
 # Afterwards: these are last, so that the log holds all of the above
 
 

@@ -19,6 +19,7 @@ from channels.interface.servers import UvicornServer
 from channels.log import setup_logger
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels.staticfiles import http_consumer
+from channels.utils import printable
 from channels.worker import Worker
 
 DEFAULT_WORKERS = 4
@@ -160,5 +161,6 @@ class Command(DjangoRunserver):
             text = "WebSocket {word} {path} [{client}]".format(word=word, **details)
         else:
             return
+        text = printable(text)
         moment = datetime.datetime.now().strftime("%Y/%m/%d %H:%M:%S")
         sys.stderr.write(f"[{moment}] {getattr(self.style, style)(text)}\n")
