@@ -40,10 +40,14 @@ FORGET_SECONDS = 120.0
 """Within which the keys of sockets that ended must be gone: the layer remembers for a minute that they were ordered."""
 
 MOST_GROWTH = 2 * 1024 * 1024
-"""Bytes by which the memory of a process may differ from the straight line of no growth, over the measured time."""
+"""Bytes by which a process may grow over the measured time; an interface beyond what the bare server grows by."""
 
 WARM_UP = 0.25
 """Which part of the time does not count: caches fill, and allocators find their size."""
+
+
+BARE = "bare server"
+"""The server without this package, with as many clients as an interface: what it grows by is not ours."""
 
 
 class Sample(NamedTuple):
@@ -55,14 +59,16 @@ class Sample(NamedTuple):
 
 
 class Recorder:
-    """Takes samples of all processes of a stage, once a second, in a thread of its own."""
+    """Takes samples of all processes of a stage and of one beside it, once a second, in a thread of its own."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, bare: Member) -> None:
         redis: Any = stage.backend.server
         members: list[Member] = stage.members
         names = [f"interface {n + 1}" for n in range(len(stage.interfaces))]
         names += [f"worker {n + 1}" for n in range(len(stage.workers))]
-        self._pids = {"Redis": redis.pid} | {name: each.pid for name, each in zip(names, members, strict=True)}
+        self._pids = {BARE: bare.pid, "Redis": redis.pid} | {
+            name: each.pid for name, each in zip(names, members, strict=True)
+        }
         self.samples: dict[str, list[Sample]] = {name: [] for name in self._pids}
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -111,13 +117,15 @@ def requests(stage: Stage) -> Any:
         thread.join()
 
 
-def one_round(stage: Stage, seconds: float) -> dict[str, int]:
+def one_round(stage: Stage, bare: Member, seconds: float) -> dict[str, int]:
     """Run a crowd for ``seconds``; return what became of its messages."""
     crowd: Crowd = stage.crowd(stay=STAY_SECONDS)
+    others = Crowd([bare.port or 0], CLIENTS // len(stage.interfaces), stay=STAY_SECONDS)
     try:
         time.sleep(seconds)
         stage.settle(crowd)
     finally:
+        others.end()
         crowd.end()
     stage.check_alive()
     verdict = stage.judge(crowd)
@@ -161,18 +169,20 @@ def _quarters(samples: list[Sample]) -> list[Sample]:
 def soak(directory: Path) -> dict[str, Any]:
     """Run everything and return the figures."""
     stage = Stage(directory, Servers(), {})
+    bare = stage.serve("benchmarks.site.bare:application")
     totals: Counter[str] = Counter()
     try:
-        one_round(stage, 5)
+        one_round(stage, bare, 5)
         keys_before = keys(stage)
-        recorder = Recorder(stage)
+        recorder = Recorder(stage, bare)
         end = time.monotonic() + SECONDS
         with requests(stage) as statuses:
             while (left := end - time.monotonic()) > 0:
-                totals.update(one_round(stage, min(ROUND_SECONDS, left)))
+                totals.update(one_round(stage, bare, min(ROUND_SECONDS, left)))
         keys_after = keys(stage, keys_before)
         recorder.stop()
     finally:
+        bare.close()
         stage.close()
     return {
         "seconds": SECONDS,
@@ -188,9 +198,11 @@ def soak(directory: Path) -> dict[str, Any]:
 def complaints(found: dict[str, Any]) -> list[str]:
     """Return what grew."""
     texts = []
+    of_the_server = max(0.0, found["processes"][BARE]["growth_kb"])
     for name, process in found["processes"].items():
-        if process["growth_kb"] * 1024 > MOST_GROWTH:
-            texts.append(f"{name} grew by {process['growth_kb']:,.0f} kB")
+        growth = process["growth_kb"] - (of_the_server if name.startswith(("interface", BARE)) else 0)
+        if growth * 1024 > MOST_GROWTH:
+            texts.append(f"{name} grew by {growth:,.0f} kB")
         if process["descriptors_last"] > process["descriptors_first"]:
             texts.append(f"{name} has {process['descriptors_last']} files open, {process['descriptors_first']} before")
     if found["keys_after"] > found["keys_before"]:

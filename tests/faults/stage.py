@@ -87,6 +87,11 @@ class Member:
         return status
 
 
+def _serving(application: str, port: int) -> list[str]:
+    command = ["-m", "uvicorn", application, "--port", str(port), "--log-level", "warning"]
+    return [*command, "--ws-ping-interval", "2", "--ws-ping-timeout", "4"]
+
+
 class Journal:
     """What all processes of a kind noted; reads only what is new.
 
@@ -146,9 +151,15 @@ class Stage:
 
     def _interface(self, number: int, site: dict[str, Any]) -> Member:
         port = free_port()
-        command = ["-m", "uvicorn", "tests.faults.site.asgi:application", "--port", str(port)]
-        command += ["--log-level", "warning", "--ws-ping-interval", "2", "--ws-ping-timeout", "4"]
+        command = _serving("tests.faults.site.asgi:application", port)
         return Member(self.directory / f"interface-{number}", command, site, port)
+
+    def serve(self, application: str) -> Member:
+        """Return another server, of ``application``, that listens; it is no member of the site."""
+        port = free_port()
+        server = Member(self.directory / "server", _serving(application, port), {}, port)
+        server.processes.wait_for_port(port)
+        return server
 
     @property
     def members(self) -> list[Member]:

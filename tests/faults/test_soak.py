@@ -4,15 +4,17 @@ from typing import Any
 
 import pytest
 
-from tests.faults.soak import Sample, complaints, figures
+from tests.faults.soak import BARE, Sample, complaints, figures
 
 MIB = 1024 * 1024
+STEADY = figures([Sample(float(second), 50 * MIB, 20) for second in range(100)])
+GROWING = figures([Sample(float(second), 50 * MIB + second * MIB // 10, 20) for second in range(100)])
 
 
 def found(**changes: Any) -> dict[str, Any]:
     """Return the figures of a run in which nothing grew, but for ``changes``."""
-    steady = figures([Sample(float(second), 50 * MIB, 20) for second in range(100)])
-    return {"keys_before": 3, "keys_after": 3, "requests": {"200": 9}, "processes": {"worker 1": steady}, **changes}
+    processes = {BARE: STEADY, **changes.pop("processes", {})}
+    return {"keys_before": 3, "keys_after": 3, "requests": {"200": 9}, "processes": processes, **changes}
 
 
 def test_steady_run_is_fine() -> None:
@@ -28,8 +30,14 @@ def test_growth_at_the_beginning_does_not_count() -> None:
 
 def test_memory_that_grows_is_a_complaint() -> None:
     """Slowly, but all the time."""
-    samples = [Sample(float(second), 50 * MIB + second * MIB // 10, 20) for second in range(100)]
-    assert complaints(found(processes={"worker 1": figures(samples)})) == ["worker 1 grew by 7,578 kB"]
+    processes = {"worker 1": GROWING, "interface 1": GROWING}
+    assert complaints(found(processes=processes)) == ["worker 1 grew by 7,578 kB", "interface 1 grew by 7,578 kB"]
+
+
+def test_growth_of_the_server_is_not_that_of_the_interface() -> None:
+    """The same server without this package grows as well."""
+    processes = {BARE: GROWING, "interface 1": GROWING, "worker 1": STEADY}
+    assert complaints(found(processes=processes)) == []
 
 
 def test_files_left_open_are_a_complaint() -> None:
