@@ -70,7 +70,7 @@ def channel_logout(message: Message) -> None:
         ValueError: There is no channel session.
     """
     _forget_user(_require_channel_session(message, "channel_logout"))
-    message.user = _anonymous()
+    message.user = anonymous()
 
 
 def _require_channel_session(message: Message, name: str) -> Any:
@@ -88,7 +88,8 @@ def _forget_user(session: Any) -> None:
         session.pop(key, None)
 
 
-def _anonymous() -> Any:
+def anonymous() -> Any:
+    """Return the user who is nobody."""
     # Imported here: consumers may be imported before the apps are ready.
     from django.contrib.auth.models import AnonymousUser
 
@@ -100,7 +101,7 @@ def _anonymous() -> Any:
 
 def _load_user(session: Any, where: str) -> Any:
     """Return the user logged in to ``session``, or an AnonymousUser and a line that says why."""
-    user: Any = _anonymous()
+    user: Any = anonymous()
     if session is None:
         reason = "the message leads to no HTTP session"
     elif auth.SESSION_KEY not in session:

@@ -234,14 +234,7 @@ def _put_back(message: Message, channel: str) -> None:
 
 def _replies(message: Message) -> list[Content]:
     """Return what the running consumer has sent to the connection of ``message`` so far."""
-    reply_channel = message.reply_channel
-    if reply_channel is None:
-        return []
-    return [
-        send.content
-        for send in pending_message_store.sends
-        if not send.sender.is_group and send.sender.name == reply_channel.name
-    ]
+    return [] if message.reply_channel is None else pending_message_store.sent_to(message.reply_channel.name)
 
 
 def _decides(content: Content) -> bool:

@@ -174,9 +174,11 @@ class PendingMessageStore:
         What was certainly not sent is tried again for a while, because the channel was full or the server away; the
         rest is reported.
         """
+        left = self._report(account, batch, outcomes)
+        if not left:
+            return
         retry_time: float = conf.get("CHANNELS_FLUSH_RETRY_TIME") if self.retry_time is None else self.retry_time
         deadline = time.monotonic() + retry_time
-        left = self._report(account, batch, outcomes)
         while left and time.monotonic() < deadline:
             time.sleep(self.retry_interval)
             batch = [item for item, _ in left]

@@ -42,10 +42,14 @@ class Worker:
         signal_handlers: Stop on SIGTERM and SIGINT; only in the main thread.
         only_channels: Globs; only channels that match one are consumed.
         exclude_channels: Globs; channels that match one are not consumed.
+        after_message: Called after each message, whatever became of it.
 
     Attributes:
         termed: Whether the worker was told to stop.
         in_job: Whether a consumer is running.
+        job: The channel whose message it runs; None while it runs none.
+        messages: How many messages it has run.
+        turned_at: When it last began to receive or to run a message, by ``time.monotonic``; None before and after.
     """
 
     def __init__(

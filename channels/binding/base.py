@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db.models import Model
 
 from channels import counters, names
-from channels.auth import open_channel_session_user
+from channels.auth import anonymous, open_channel_session_user
 from channels.binding import changes
 from channels.binding.changes import CREATE, DELETE, UPDATE
 from channels.binding.metaclass import BindingMetaclass
@@ -215,11 +215,9 @@ class Binding(metaclass=BindingMetaclass):
         """Do what ``message`` asks for, if its user may; answer it if it is refused."""
         if message.channel is not None and message.channel.name != "websocket.receive":
             return
-        from django.contrib.auth.models import AnonymousUser
-
         self = cls()
         self.message, self.kwargs = message, kwargs
-        self.user = getattr(message, "user", None) or AnonymousUser()
+        self.user = getattr(message, "user", None) or anonymous()
         try:
             self.action, key, self.data = self.deserialize(message)
             self.pk = read_key(cls.model, key)

@@ -130,7 +130,7 @@ class ReplyRouter:
             self._task = None
 
     async def _run(self) -> None:
-        prefixes = list(self._prefixes.values())
+        prefixes = self.prefixes
         backoff = Backoff()
         while True:
             try:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 from django.db.models import Manager, Model, QuerySet
 from typing_extensions import TypeVar
 
+from channels.auth import anonymous
 from channels.exceptions import WebsocketCloseException
 from channels.generic.connections import UNAUTHORIZED, JsonWebsocketConsumer
 from channels.typed import settings
 from channels.typed.authentication import BaseAuthenticator, has_queryset
-from channels.typed.context import ConnectionContext, anonymous, make_request
+from channels.typed.context import ConnectionContext, make_request
 from channels.typed.default_authenticator import default_authenticator
 from channels.typed.groups import Memberships
 from channels.typed.keeping import GONE

@@ -224,8 +224,8 @@ class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M])
         self.context = ConnectionContext.load(self.session)
         if self.context is None:
             return False
-        now, renewed = time.time(), self.session.setdefault(RENEWED, time.time())
-        if now - renewed > self.message.channel_layer.group_expiry / 4:
+        now = time.time()
+        if now - self.session.setdefault(RENEWED, now) > self.message.channel_layer.group_expiry / 4:
             self.memberships.renew()
             self.session[RENEWED] = now
         keeping.restore(self)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from channels.auth import channel_login
+from channels.auth import anonymous, channel_login
 from channels.exceptions import UnusableMessage
 from channels.message import Message
 from channels.request import AsgiRequest, make_scope
@@ -39,14 +39,6 @@ def _request(handshake: Content, kwargs: Mapping[str, Any], method: str) -> Asgi
     request = AsgiRequest({**handshake, "method": method.upper(), "scheme": scheme})
     request.kwargs = dict(kwargs)  # type: ignore[attr-defined]
     return request
-
-
-def anonymous() -> Any:
-    """Return the user who is nobody."""
-    # Imported here: consumers may be imported before the apps are ready.
-    from django.contrib.auth.models import AnonymousUser
-
-    return AnonymousUser()
 
 
 def is_user(user: Any) -> bool:

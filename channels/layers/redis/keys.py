@@ -38,7 +38,6 @@ class Keys:
         self.stats_prefix = stats_prefix
         self._is_tagged = is_tagged
         self._form = "{%s}" if is_tagged else "%s"
-        self._veil = veil
         # Names of queues come again and again; those of single readers never do, so the memory is bounded.
         self._hide = functools.lru_cache(4096)(veil.hide) if veil else None
         self._show = functools.lru_cache(4096)(veil.show) if veil else None
