@@ -33,7 +33,7 @@ class Servers:
     layer = "RedisLayer"
 
     def __init__(self, count: int = 1) -> None:
-        options = ("--appendonly", "yes", "--appendfsync", "no", "--enable-debug-command", "yes")
+        options = ("--appendonly", "yes", "--appendfsync", "no")
         self.servers = [RedisServer(find_newest(), *options).start() for _ in range(count)]
         self.networks = {role: [Proxy(server.port) for server in self.servers] for role in ROLES}
 

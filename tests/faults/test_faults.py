@@ -14,6 +14,7 @@ from tests.faults.backends import Cluster, Sentinels, Servers
 from tests.faults.promises import Mode
 from tests.faults.scenarios import CLUSTER, SCENARIOS, SENTINEL, SHARDED, SINGLE, Scenario
 from tests.faults.stage import AT_LEAST_ONCE, Stage
+from tests.support.redis import RedisServer
 from tests.support.servers import unexpected
 
 BACKENDS = {SINGLE: Servers, SHARDED: lambda: Servers(2), SENTINEL: Sentinels, CLUSTER: Cluster}
@@ -53,8 +54,8 @@ class Stages:
 
 
 @pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
-    """Stages, of which one runs at a time."""
+def stages(tmp_path_factory: pytest.TempPathFactory, newest_redis: RedisServer) -> Iterator[Stages]:
+    """Stages, of which one runs at a time. The shared server only says whether there is a Redis at all."""
     stages = Stages(tmp_path_factory.mktemp("stages"))
     yield stages
     stages.close()
