@@ -1,7 +1,7 @@
 """``manage.py channels top``: the state of a layer in the terminal, drawn anew every few seconds."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -57,16 +57,18 @@ def _draw(picture: Overview, before: Overview) -> Any:
     per_second = max(0, picture.sent - before.sent) / max(picture.at - before.at, 1e-3)
     head = f"{picture.layer}   {per_second:.1f} messages/s   {picture.refused} refused   {picture.group_count} groups"
     lost = [row for row in tables.counter_rows(picture) if f".{_LOST}." in str(row[0])]
+    full = {row.name for row in picture.channels if row.is_full}
     return Group(
         f"[bold]channels top[/bold]  {head}  (Ctrl-C ends)",
         _table(tables.PROCESS_COLUMNS, tables.process_rows(picture)),
-        _table(tables.CHANNEL_COLUMNS, tables.channel_rows(picture, rates)),
+        _table(tables.CHANNEL_COLUMNS, tables.channel_rows(picture, rates), full),
         _table(tables.CONSUMER_COLUMNS, tables.consumer_rows(picture)[:10]),
         _table(tables.COUNTER_COLUMNS, lost),
     )
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Any:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], alarming: Collection[object] = ()) -> Any:
+    """Return a table to be drawn; rows whose first cell is among ``alarming`` stand out."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -74,11 +76,5 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Any:
     for at, column in enumerate(columns):
         drawn.add_column(column, justify="left" if at == 0 else "right", no_wrap=at == 0)
     for row in rows:
-        full = len(row) == len(tables.CHANNEL_COLUMNS) and columns == tables.CHANNEL_COLUMNS and _is_full(str(row[1]))
-        drawn.add_row(*map(str, row), style="bold red" if full else None)
+        drawn.add_row(*map(str, row), style="bold red" if row[0] in alarming else None)
     return drawn
-
-
-def _is_full(unread: str) -> bool:
-    pending, _, capacity = unread.partition("/")
-    return bool(capacity) and int(pending) >= int(capacity)
