@@ -5,6 +5,7 @@ the layer at that moment, so every process tells the same of one queue: take the
 """
 
 import errno
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -32,8 +33,15 @@ workers that consume it: where nobody does, it is always full."""
 _OUTCOMES = {
     "websocket.accepted.application": "accepted",
     "websocket.refused.application": "refused by the application",
+    "websocket.refused.client_rate": "limit of one client",
+    "websocket.refused.client_sockets": "limit of one client",
+    "websocket.refused.drain": "restart",
+    "websocket.refused.handshakes": "limit of the process",
     "websocket.refused.layer": "layer full or gone",
+    "websocket.refused.loss": "layer lost what it held",
     "websocket.refused.path": "bad path",
+    "websocket.refused.sockets": "limit of the process",
+    "websocket.refused.stop": "restart",
     "websocket.refused.timeout": "timeout",
     "websocket.abandoned.client": "client went away",
 }
@@ -116,8 +124,11 @@ def events(counted: dict[str, int] | None = None) -> Metric:
 
 def _handshakes(counted: dict[str, int]) -> Metric:
     family = CounterMetricFamily("channels_handshakes", "Handshakes of WebSockets by outcome.", labels=("outcome",))
+    sums: Counter[str] = Counter()
     for name, outcome in _OUTCOMES.items():
-        family.add_metric((outcome,), counted.get(name, 0))
+        sums[outcome] += counted.get(name, 0)
+    for outcome, count in sums.items():
+        family.add_metric((outcome,), count)
     return family
 
 

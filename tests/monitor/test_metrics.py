@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
+from channels import counters
 from channels.observe import metrics
 from channels.observe.start import Watch
 from channels.registry import channel_layers
@@ -140,6 +141,21 @@ def test_layer_that_is_gone_is_shown_as_down(settings: Any) -> None:
     registry = CollectorRegistry()
     registry.register(metrics.ChannelsCollector(lambda: [(Here(), {"channels": [], "connections": 0})]))
     assert registry.get_sample_value("channels_layer_up", {"layer": "default"}) == 0
+
+
+def test_each_end_of_a_handshake_has_an_outcome() -> None:
+    """Whatever the reason for which one is refused: the outcomes together are all handshakes that were decided."""
+    collector = metrics.ChannelsCollector(list)
+
+    def handshakes() -> float:
+        (family,) = (each for each in collector.collect() if each.name == "channels_handshakes")
+        return sum(sample.value for sample in family.samples)
+
+    before = handshakes()
+    refusals = [name for name in counters.KNOWN if name.startswith("websocket.refused.")]
+    for name in refusals:
+        counters.add(name)
+    assert handshakes() - before == len(refusals)
 
 
 @pytest.mark.parametrize("address", ["9400", "localhost", "localhost:http"])
