@@ -4,9 +4,19 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
-from channels.layers.turns import Early, Ended, Line, NextStep, Stalled, State, Taken, Verdict
+from channels.layers.turns import (
+    FORGET_SECONDS,
+    SHORTEST_LIFE,
+    Early,
+    Ended,
+    Line,
+    NextStep,
+    Stalled,
+    State,
+    Taken,
+    Verdict,
+)
 
 
 class LocalTurns:
@@ -18,10 +28,8 @@ class LocalTurns:
     """
 
     needs_renewal = False
-    FORGET_SECONDS: ClassVar[float] = 60.0
-    """How long an ended connection is remembered, so that a late message of it does not begin it anew."""
 
-    def __init__(self, expiry: float = 86_400, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, expiry: float = SHORTEST_LIFE, clock: Callable[[], float] = time.monotonic) -> None:
         self._expiry = expiry
         self._clock = clock
         self._lock = threading.Lock()
@@ -91,7 +99,7 @@ class LocalTurns:
 
     def _forget(self, now: float) -> None:
         # Ended in order, so the first that is too young ends the search.
-        while self._ended and now - next(iter(self._ended.values())) >= self.FORGET_SECONDS:
+        while self._ended and now - next(iter(self._ended.values())) >= FORGET_SECONDS:
             connection = next(iter(self._ended))
             del self._ended[connection]
             self._lines.pop(connection, None)

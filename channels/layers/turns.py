@@ -15,6 +15,12 @@ from typing import NamedTuple, Protocol
 from channels.formats import ORDER
 from channels.types import Content
 
+SHORTEST_LIFE = 86_400.0
+"""Seconds that a line lives at least without a message; a socket may be silent for hours."""
+
+FORGET_SECONDS = 60.0
+"""How long an ended connection is remembered, so that a late message of it does not begin it anew."""
+
 LAST_CHANNEL = "websocket.disconnect"
 """The channel of the message after which a connection sends no more."""
 

@@ -11,15 +11,9 @@ from typing import TypeVar
 from channels.layers import encoding
 from channels.layers.ipc.ledger import Ledger
 from channels.layers.ipc.steps import Runner
-from channels.layers.turns import Early, Ended, Line, NextStep, Stalled, State, Taken
+from channels.layers.turns import FORGET_SECONDS, SHORTEST_LIFE, Early, Ended, Line, NextStep, Stalled, State, Taken
 
 T = TypeVar("T")
-
-SHORTEST_LIFE = 86_400.0
-"""Seconds that a line lives at least without a message; a socket may be silent for hours."""
-
-FORGET_SECONDS = 60.0
-"""How long an ended connection is remembered, so that a late message of it does not begin it anew."""
 
 MOST_BYTES = 500_000_000
 """Of all that is kept early for one connection; each message is bounded where it is sent."""

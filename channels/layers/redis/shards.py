@@ -157,7 +157,7 @@ class Shard:
             LayerUnavailable: The server failed.
         """
         try:
-            yield from self.client().scan_iter(re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + "*", count=1000)
+            yield from self.client().scan_iter(literally(prefix) + "*", count=1000)
         except FOREIGN_ERRORS as error:
             raise self.unavailable(error) from error
 
@@ -208,6 +208,11 @@ class Shard:
                 if "unknown command" in str(reply).lower():
                     raise UnsupportedRedis(f"Redis at {self.label}: {reply}") from reply
                 raise self.unavailable(reply) from reply
+
+
+def literally(text: str) -> str:
+    """Return the pattern of keys that matches ``text`` only."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", text)
 
 
 def connection_options(options: Mapping[str, Any]) -> tuple[float, dict[str, Any], dict[str, Any]]:

@@ -18,18 +18,12 @@ from channels.layers.redis.codec import Codec, Unreadable
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, together
 from channels.layers.redis.ring import Ring
-from channels.layers.turns import Early, Ended, NextStep, Stalled, Taken, Verdict
+from channels.layers.turns import FORGET_SECONDS, SHORTEST_LIFE, Early, Ended, NextStep, Stalled, Taken, Verdict
 from channels.layers.twins import DELIVERIES
 
 logger = logging.getLogger("django.channels.layers")
 
 T = TypeVar("T")
-
-MIN_LIFE_SECONDS = 86_400.0
-"""A line lives at least this long without a message; a socket may be silent for hours."""
-
-FORGET_SECONDS = 60.0
-"""How long an ended connection is remembered, so that a late message of it does not begin it anew."""
 
 LONG = 1024
 """Frames of more characters or bytes are sent only if they must be kept."""
@@ -69,7 +63,7 @@ class RedisTurns:
         self._keys = keys
         self._ring = ring
         self._codec = codec
-        self._life_ms = round(max(group_expiry, MIN_LIFE_SECONDS) * 1000)
+        self._life_ms = round(max(group_expiry, SHORTEST_LIFE) * 1000)
         self._hopeless_until = 0.0
 
     def take(self, connection: str, message: Early, wait: float, limit: int) -> Taken:

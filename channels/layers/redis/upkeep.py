@@ -14,7 +14,7 @@ from channels.layers.redis import scripts
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Step, run_tolerantly
 from channels.layers.redis.ring import Ring
-from channels.layers.redis.shards import FOREIGN_ERRORS, Shard
+from channels.layers.redis.shards import FOREIGN_ERRORS, Shard, literally
 
 SHORTEST_LIFE = 3600.0
 """Seconds that an epoch stands at least when nobody looks at it."""
@@ -98,7 +98,7 @@ class RedisUpkeep:
 
     def _renew(self, shard: Shard, channels: Collection[bytes]) -> None:
         client = shard.client()
-        groups = client.scan_iter(match=_literally(self._keys.group_prefix) + "*", count=1000)
+        groups = client.scan_iter(match=literally(self._keys.group_prefix) + "*", count=1000)
         while part := list(itertools.islice(groups, GROUPS_PER_STEP)):
             seconds, microseconds = client.time()
             now = seconds * 1000 + microseconds // 1000
@@ -113,8 +113,3 @@ class RedisUpkeep:
                     renewals.zadd(group, dict.fromkeys(own, now), xx=True)
                     renewals.pexpire(group, self._life_ms)
             shard.check(renewals.execute(raise_on_error=False))
-
-
-def _literally(text: str) -> str:
-    """Return the pattern that matches ``text`` only."""
-    return "".join(f"\\{character}" if character in "\\*?[]" else character for character in text)
