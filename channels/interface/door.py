@@ -4,6 +4,7 @@ What is refused here costs no message and no consumer. Addresses are those that 
 the server must be told to trust its headers, or all clients are one.
 """
 
+import functools
 import ipaddress
 import logging
 import time
@@ -56,8 +57,12 @@ def client_network(scope: Scope) -> str | None:
     """Return what stands for the client of ``scope``: its address, or its network for IPv6; None: not known."""
     client = scope.get("client")
     address: str | None = client[0] if client else None
-    if address is None or ":" not in address:
-        return address
+    return address if address is None or ":" not in address else _network(address)
+
+
+@functools.lru_cache(maxsize=1024)
+def _network(address: str) -> str:
+    """Return what stands for an IPv6 address. Each socket asks several times."""
     try:
         parsed = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
