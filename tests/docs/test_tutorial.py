@@ -1,7 +1,6 @@
 """The tutorial does what it says: a reader types its commands and files and looks at the result in a browser."""
 
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,8 +16,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.support.chat import browser
-from tests.support.processes import ROOT, stop, wait_for
-from tests.support.reader import Reader
+from tests.support.processes import ROOT, wait_for
+from tests.support.reader import Reader, press_ctrl_c
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -135,7 +134,7 @@ class Looks:
 
     def processes(self) -> None:
         self.both_hear("anna", "lobby", "lobby")
-        stop(self.reader.running[-1], signal.SIGINT)
+        press_ctrl_c(self.reader.running[-1])
         self.anna.say("one worker less")
         self.ben.wait("anna: one worker less", 5)
 

@@ -10,10 +10,34 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.support.blocks import blocks_of
-from tests.support.processes import free_port, stop, wait_for
+from tests.support.processes import free_port, wait_for
 
 ENDLESS = re.compile(r"runserver|runworker|rundelay|^uvicorn|^celery|^haproxy|^redis-server")
 """Commands that go on until they are stopped."""
+
+ENDING = 20.0
+"""Seconds that what ran in a terminal has after Ctrl-C."""
+
+
+def press_ctrl_c(process: "subprocess.Popen[bytes]") -> None:
+    """Interrupt a command and the processes it started, as a terminal does; what does not end is killed."""
+
+    def is_over() -> bool:
+        process.poll()
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    if is_over():
+        return
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        wait_for(is_over, "the end of a command", ENDING)
+    except AssertionError:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class Reader:
@@ -138,5 +162,5 @@ class Reader:
         """Press Ctrl-C in every terminal, or in those whose command has a ``word``."""
         chosen = [process for process in self.running if not word or word in process.args]
         for process in reversed(chosen):
-            stop(process, signal.SIGINT)
+            press_ctrl_c(process)
         self.running = [process for process in self.running if process not in chosen]
