@@ -9,7 +9,7 @@ from channels.checks.catalogue import TAG
 from channels.checks.consumers import check_decisions, check_origins
 from channels.checks.delays import check_delays
 from channels.checks.environment import check_distributions, check_runserver
-from channels.checks.layers import check_layers, check_local_layers, check_old_backends
+from channels.checks.layers import check_layers, check_local_layers, check_old_backends, check_redelivery
 from channels.checks.monitor import check_monitor
 from channels.checks.settings import (
     check_auto_accept,
@@ -22,6 +22,7 @@ from channels.checks.settings import (
 ALWAYS = (
     check_layers,
     check_old_backends,
+    check_redelivery,
     check_names,
     check_values,
     check_auto_accept,

@@ -165,5 +165,13 @@ MONITOR_UNROUTED = Mistake(
     'Put include("channels.monitor.routing.channel_routing") before the routes of the project.',
 )
 
+HASTY_ORDERING = Mistake(
+    "channels.W014",
+    "Channels of sockets are delivered at least once, and ``CHANNELS_ORDERING_TIMEOUT`` is over before the layer "
+    "delivers again what a killed worker had: a socket whose order is enforced is closed instead.",
+    "Let CHANNELS_ORDERING_TIMEOUT be more than one and a half times redelivery_after of the layer, or silence this "
+    "check if no consumer enforces order.",
+)
+
 CATALOGUE = {mistake.id: mistake for mistake in list(globals().values()) if isinstance(mistake, Mistake)}
 """Every mistake by its id."""

@@ -10,8 +10,13 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from channels import conf
 from channels.checks import catalogue
 from channels.registry import DEFAULT_CHANNEL_LAYER, OLD_BACKENDS, channel_layers
+
+ORDERED_CHANNELS = ("websocket.connect", "websocket.receive", "websocket.disconnect")
+LATEST_REDELIVERY = 1.5
+"""Times ``redelivery_after`` until a message is delivered again, at the latest."""
 
 ENTRY_KEYS = ("BACKEND", "ROUTING", "CONFIG", "TEST_CONFIG")
 
@@ -126,6 +131,23 @@ def check_old_backends(app_configs: Sequence[Any] | None, **kwargs: Any) -> list
         for alias, path in paths.items()
         if isinstance(path, str) and path in OLD_BACKENDS
     ]
+
+
+def check_redelivery(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Ordered messages wait for those before them until these were delivered again."""
+    patience = conf.get("CHANNELS_ORDERING_TIMEOUT")
+    found = []
+    for alias in usable_configs():
+        try:
+            layer = channel_layers[alias].channel_layer
+            repeated = [channel for channel in ORDERED_CHANNELS if layer.may_repeat(channel)]
+            after = layer.redelivery_after if repeated else 0
+        except Exception:  # noqa: S112 - check_layers names it, and layers of others need not have these
+            continue
+        if repeated and patience <= LATEST_REDELIVERY * after:
+            text = f"The channel layer {alias!r} delivers {', '.join(repeated)} again after {after:g} seconds or more"
+            found.append(catalogue.HASTY_ORDERING(f"{text}, and CHANNELS_ORDERING_TIMEOUT is {patience:g}."))
+    return found
 
 
 def check_local_layers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:

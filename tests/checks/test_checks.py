@@ -182,6 +182,25 @@ def test_project_without_delayed_messages_is_not_asked(settings: Any) -> None:
     assert delays(["default"]) == []
 
 
+@pytest.mark.parametrize(
+    ("pattern", "after", "patience", "is_told"),
+    [
+        ("websocket.*", 60, 10, True),
+        ("websocket.receive", 6, 9, True),
+        ("websocket.receive", 5, 10, False),
+        ("orders.*", 60, 10, False),
+    ],
+)
+def test_order_that_does_not_wait_for_redelivery_is_told(
+    settings: Any, pattern: str, after: float, patience: float, is_told: bool
+) -> None:
+    """A socket would be closed before the message of a killed worker comes again."""
+    config = {"delivery": {pattern: "at-least-once"}, "redelivery_after": after}
+    settings.CHANNEL_LAYERS = {"default": {**REDIS, "CONFIG": config}}
+    settings.CHANNELS_ORDERING_TIMEOUT = patience
+    assert ids() == (["channels.W014"] if is_told else [])
+
+
 # Settings
 
 

@@ -103,6 +103,7 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
             raise AssertionError("Prefix must be unicode")
         self.prefix = prefix
         self.stats_prefix = stats_prefix
+        self.redelivery_after = redelivery_after
         if name_key is not None and not symmetric_encryption_keys:
             raise ValueError("name_key needs symmetric_encryption_keys.")
         self.shards, ring, keys, routes = self._make_places(
