@@ -4,9 +4,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from tests.support.redis import RedisMissing, RedisServer, find_newest, find_oldest, find_valkey
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # How fast the machine is proves nothing.
+hypothesis.settings.load_profile("unhurried")
 
 
 def _serve(find: Callable[[], str], is_required: bool = True) -> Iterator[RedisServer]:
