@@ -1,6 +1,7 @@
 """Fixtures for all tests: private Redis servers. Without a binary they skip at home and fail where CI is set."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,10 @@ import hypothesis
 import pytest
 
 from tests.support.redis import RedisMissing, RedisServer, find_newest, find_oldest, find_valkey
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So jobs that a shell runs in the background begin, and what tests start would not hear Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # How fast the machine is proves nothing.
 hypothesis.settings.load_profile("unhurried")

@@ -15,10 +15,25 @@ from channels.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.handler.site.settings")
 
 channels_application = get_asgi_application()
+wsgi_application = WsgiToAsgi(WSGIHandler())
+
+
+async def through_wsgi(scope: Any, receive: Any, send: Any) -> None:
+    """Let WSGI answer, and then send what it said: its thread must not wait for a server that stops."""
+    said: list[Any] = []
+
+    async def note(event: Any) -> None:
+        said.append(event)
+
+    await wsgi_application(scope, receive, note)
+    for event in said:
+        await send(event)
+
+
 WAYS: dict[bytes, Any] = {
     b"channels": channels_application,
     b"asgi": ASGIHandler(),
-    b"wsgi": WsgiToAsgi(WSGIHandler()),
+    b"wsgi": through_wsgi,
 }
 
 
