@@ -108,6 +108,11 @@ class TypedConnection(JsonWebsocketConsumer, Generic[IC, Event, OG, M]):
         """Return the class that decides who is admitted."""
         return cls.authenticator_class or default_authenticator()
 
+    @functools.cached_property
+    def authenticator(self) -> BaseAuthenticator:
+        """What decides who is admitted: in the handshake the one that did, later a fresh one of the same class."""
+        return self.get_authenticator_class()(self)
+
     def get_queryset(self) -> QuerySet[Any]:
         """Return where the object is found, fresh. Override to restrict it by ``self.request`` or ``self.kwargs``.
 

@@ -46,7 +46,7 @@ class TypedHandshake(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
 
     def raw_connect(self, message: Message, **kwargs: Any) -> None:
         """Authenticate the client; accept it, or refuse it as the class says."""
-        result = self.get_authenticator_class()(self).authenticate(self.request, kwargs)
+        result = self.authenticator.authenticate(self.request, kwargs)
         if result.is_authenticated and self.login_required and not is_user(result.user):
             result = make_result(403, {"detail": "You must be logged in."}, result.user)
         before = {*vars(self), "context"}

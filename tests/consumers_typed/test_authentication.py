@@ -240,6 +240,24 @@ def test_user_who_is_no_model_is_told(open_socket, caplog):
     assert "is no model instance, so later messages cannot find it in the database" in caplog.text
 
 
+def test_consumer_knows_who_admitted_its_client(open_socket, user):
+    """The authenticator of the handshake is there for what runs after it."""
+    admitted, seen = [], []
+
+    class Noting(DjangoAuthenticator):
+        def check(self, request, kwargs):
+            admitted.append(self)
+            return super().check(request, kwargs)
+
+    def post_authentication(self):
+        seen.append(self.authenticator)
+
+    routes = consumer(authenticator_class=Noting, post_authentication=post_authentication)
+    assert outcome(open_socket(routes=routes, user=user, expect=None))["status_code"] == 200
+    assert len(admitted) == 1
+    assert seen == admitted
+
+
 def _fail(self):
     raise ZeroDivisionError("a secret, on purpose")
 
