@@ -8,6 +8,7 @@ wrong.
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -106,8 +107,15 @@ def use(archive: Path, work: Path, examples: Path) -> None:
     run(python, work / "example.py", examples, cwd=work)
 
 
+def hear_interrupts() -> None:
+    """Let what is started here end by SIGINT, also where this runs as a shell's background job, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main() -> None:
     """Do all of it in a temporary directory."""
+    hear_interrupts()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         run(sys.executable, "-m", "build", "--outdir", work / "dist", ROOT)
