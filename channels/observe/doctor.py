@@ -9,6 +9,7 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -201,13 +202,18 @@ class Doctor:
                 {f"{prefix}probe": label for prefix in row.channels if names.non_local_name(prefix) == prefix}
             )
         sent: dict[int, tuple[str, float]] = {}
-        for number, channel in enumerate(targets):
-            try:
-                self._layer.send(channel, probes.make(reply, number))
-                sent[number] = channel, time.monotonic()
-            except ChannelFull:
-                continue  # Reported already.
-        answered = self._collect(reply, sent)
+        answered: dict[int, tuple[float, Any]] = {}
+        numbered = list(enumerate(targets))
+        # All answers go to one channel, which must have room for them.
+        room = max(1, self._layer.get_capacity(reply)) if hasattr(self._layer, "get_capacity") else 1
+        for first in range(0, len(numbered), room):
+            part: dict[int, tuple[str, float]] = {}
+            for number, channel in numbered[first : first + room]:
+                with suppress(ChannelFull):  # Reported already.
+                    self._layer.send(channel, probes.make(reply, number))
+                    part[number] = channel, time.monotonic()
+            answered.update(self._collect(reply, part))
+            sent.update(part)
         for number, (channel, _) in sent.items():
             yield self._judge(targets[channel], channel, answered.get(number))
 
