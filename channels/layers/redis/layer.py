@@ -190,11 +190,12 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
         mine = self._mine
         plan = functools.partial(self._sender.plan, mine.tallies)
-        if self._sender.goes_to_one_server(items):
+        is_one_step = self._sender.takes_one_step(items)
+        if items and is_one_step and self._sender.has_one_place:
             mine.links.post_sends(0, plan, items, settle_all)
             return
         mine.links.post(plan(items), settle_all)
-        if not self._sender.takes_one_step(items):  # The second step would wait for what the thread asks next.
+        if not is_one_step:  # The second step would wait for what the thread asks next.
             mine.links.settle()
 
     def push(self, wait: bool = False) -> None:

@@ -111,10 +111,10 @@ class Sender:
                 return shard
         return first % self._ring.size
 
-    def goes_to_one_server(self, items: Sequence[Item]) -> bool:
-        """Return whether there is only one server and one call to it sends all ``items``, of which there are some."""
-        is_one = self._ring.size == 1 and not self._ring.group_is_one_place
-        return bool(items) and is_one and self.takes_one_step(items)
+    @property
+    def has_one_place(self) -> bool:
+        """Whether everything is sent to one server, whatever it is for."""
+        return self._ring.size == 1 and not self._ring.group_is_one_place
 
     def takes_one_step(self, items: Sequence[Item]) -> bool:
         """Return whether the first step of a plan for ``items`` already sends all of them."""
