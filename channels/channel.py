@@ -4,7 +4,8 @@ from typing import Any
 
 from channels import tracing
 from channels.formats import copy_content
-from channels.layers.base import Outgoing, send_all
+from channels.layers.base import Outgoing
+from channels.layers.batches import send_all
 from channels.names import decode_name
 from channels.pending import pending_message_store
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, Protocol
 
 from channels import conf, counters, timings
 from channels.exceptions import ChannelFull, ChannelsError, LayerUnavailable
-from channels.layers.base import Outgoing, send_all
+from channels.layers.base import Outgoing
+from channels.layers.batches import send_all
 from channels.signals import consumer_finished, consumer_started
 from channels.types import Content
 

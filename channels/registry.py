@@ -1,7 +1,7 @@
 """From ``CHANNEL_LAYERS`` to layers: built on first use, one per alias and process, shared by all threads."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,8 @@ from django.utils.module_loading import import_string
 
 from channels import conf
 from channels.exceptions import InvalidChannelLayerError
-from channels.layers.base import Delivery, Outgoing, send_all, send_one_by_one
+from channels.layers.base import Delivery, Outgoing
+from channels.layers.batches import send_all, send_one_by_one, statistics_one_by_one
 from channels.routing import Router
 from channels.utils import name_that_thing
 
@@ -121,6 +122,13 @@ class ChannelLayerWrapper:
             return list(deliveries)
         kept: list[Delivery] = self.channel_layer.hand_back(deliveries)
         return kept
+
+    def statistics_of(self, channels: Iterable[str]) -> dict[str, dict[str, float]]:
+        """Return the statistics of each of ``channels``; one at a time where the layer cannot do better."""
+        if not hasattr(self.channel_layer, "statistics_of"):
+            return statistics_one_by_one(self, channels)
+        found: dict[str, dict[str, float]] = self.channel_layer.statistics_of(channels)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.channel_layer, name)

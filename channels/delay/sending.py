@@ -20,7 +20,8 @@ from django.utils import timezone
 
 from channels import counters, names
 from channels.exceptions import ChannelFull, LayerUnavailable
-from channels.layers.base import Outgoing, send_all
+from channels.layers.base import Outgoing
+from channels.layers.batches import send_all
 from channels.layers.once import Marked, Once, once_of
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ Source: the message-passing ASGI draft, "Channel Layers" (docs/reference/message
 """
 
 import fnmatch
-import functools
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from channels import exceptions, names
 from channels.formats import LAYER_CHANNEL
+from channels.layers.batches import send_one_by_one, statistics_one_by_one
 from channels.layers.twins import Delivery, Outgoing, ThreadedTwins
 from channels.types import Content
 
-__all__ = ["BaseChannelLayer", "Delivery", "Outgoing", "by_queue", "send_all", "send_one_by_one"]
+__all__ = ["BaseChannelLayer", "Delivery", "Outgoing"]
 
 DEFAULT_EXPIRY = 60
 DEFAULT_GROUP_EXPIRY = 86_400
@@ -192,7 +192,18 @@ class BaseChannelLayer(ThreadedTwins):
         """
         raise NotImplementedError
 
-    # Housekeeping
+    # Statistics and housekeeping
+
+    def statistics_of(self, channels: Iterable[str]) -> dict[str, dict[str, float]]:
+        """Return what ``channel_statistics`` says of each of ``channels``, in their order.
+
+        For layers with ``statistics`` only. Those with a server ask for many at once.
+
+        Raises:
+            LayerUnavailable: The server behind the layer cannot be reached.
+            TypeError: One of ``channels`` is not a channel name.
+        """
+        return statistics_one_by_one(self, channels)
 
     def may_repeat(self, channel: str) -> bool:
         """Return whether a message on ``channel`` may be delivered more than once.
@@ -269,31 +280,3 @@ class BaseChannelLayer(ThreadedTwins):
 
     def __str__(self) -> str:
         return f"{type(self).__name__}()"
-
-
-def by_queue(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
-    """Return ``deliveries`` by the queue that each came from, in order."""
-    queues: dict[str, list[Delivery]] = {}
-    for delivery in deliveries:
-        queues.setdefault(names.non_local_name(delivery.channels[0]), []).append(delivery)
-    return queues
-
-
-def send_one_by_one(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:
-    """Send ``batch`` by ``layer.send`` and ``layer.send_group``, with the results of ``send_batch``."""
-    outcomes: list[Exception | None] = []
-    for item in batch:
-        try:
-            (layer.send_group if item.to_group else layer.send)(item.name, item.content)
-        except (exceptions.ChannelFull, exceptions.MessageTooLarge, TypeError, AssertionError) as error:
-            outcomes.append(error)
-        else:
-            outcomes.append(None)
-    return outcomes
-
-
-def send_all(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:
-    """``layer.send_batch`` for any object that can ``send``, batches or not."""
-    send_batch: Any = getattr(layer, "send_batch", functools.partial(send_one_by_one, layer))
-    outcomes: list[Exception | None] = send_batch(batch)
-    return outcomes

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from channels import counters, names
 from channels.formats import copy_content
-from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
+from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
+from channels.layers.batches import by_queue
 from channels.layers.local_inspection import LocalInspection
 from channels.layers.local_turns import LocalTurns
 from channels.layers.local_upkeep import LocalUpkeep

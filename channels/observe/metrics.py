@@ -162,7 +162,7 @@ def _layers(queues: dict[str, tuple[Any, set[str]]]) -> Iterator[Metric]:
             continue
         try:
             total = layer.global_statistics()
-            found = {name: layer.channel_statistics(name) for name in sorted(names)}
+            found = layer.statistics_of(sorted(names))
         except LayerUnavailable:
             up.add_metric((alias,), 0)
             continue

@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from channels import counters, names
@@ -17,7 +17,7 @@ from channels.layers.inspection import Announcement, Inspection, inspection_of
 logger = logging.getLogger("django.channels.observe")
 
 MOST_CHANNELS = 500
-"""Of how many channels the state is asked for: each is a question to the layer."""
+"""Of how many channels the state is asked for: no more than a person or a page can take in."""
 
 MOST_GROUPS = 100
 """How many groups are shown: the largest."""
@@ -144,6 +144,7 @@ def take(layer: Any, also: Iterable[str] = ()) -> Overview:
     groups = inspection.groups() if inspection is not None else {}
     has_statistics = "statistics" in getattr(layer, "extensions", ())
     total = layer.global_statistics() if has_statistics else {}
+    states = layer.statistics_of(shown[:MOST_CHANNELS]) if has_statistics else {}
     counted: Counter[str] = Counter()
     for row in processes:
         counted.update(row.details.get("counters", {}))
@@ -152,7 +153,7 @@ def take(layer: Any, also: Iterable[str] = ()) -> Overview:
         at=time.monotonic(),
         sent=int(total.get("messages_count", 0)),
         refused=int(total.get("channel_full_count", 0)),
-        channels=[_channel(layer, name, consumed[name]) for name in shown[:MOST_CHANNELS]] if has_statistics else [],
+        channels=[_channel(layer, name, state, consumed[name]) for name, state in states.items()],
         processes=processes,
         groups=dict(sorted(groups.items(), key=lambda item: (-item[1], item[0]))[:MOST_GROUPS]),
         group_count=len(groups),
@@ -169,14 +170,13 @@ def rates(before: Overview, after: Overview) -> dict[str, float]:
     return {row.name: max(0, row.sent - earlier.get(row.name, row.sent)) / seconds for row in after.channels}
 
 
-def _channel(layer: Any, name: str, workers: int) -> ChannelRow:
-    found = layer.channel_statistics(name)
+def _channel(layer: Any, name: str, state: Mapping[str, float], workers: int) -> ChannelRow:
     return ChannelRow(
         name=name,
-        pending=int(found.get("messages_pending", 0)),
-        age=float(found.get("messages_max_age", 0)),
-        sent=int(found.get("messages_count", 0)),
-        refused=int(found.get("channel_full_count", 0)),
+        pending=int(state.get("messages_pending", 0)),
+        age=float(state.get("messages_max_age", 0)),
+        sent=int(state.get("messages_count", 0)),
+        refused=int(state.get("channel_full_count", 0)),
         capacity=layer.get_capacity(name) if hasattr(layer, "get_capacity") else None,
         workers=workers,
     )

@@ -15,6 +15,7 @@ from channels.layers.redis import RedisChannelLayer
 from channels.layers.redis.copies import RECEIVERS_PER_ENTRY
 from channels.layers.redis.sending import ITEMS_PER_CALL
 from channels.layers.redis.shards import Moment, read_handshake
+from channels.layers.redis.statistics import QUEUES_PER_STEP
 from tests.support.redis import RedisServer
 
 
@@ -262,6 +263,16 @@ def test_statistics_are_shared_by_processes(make_layer: Any) -> None:
     assert two.channel_statistics("test.p!one")["messages_count"] == 1
     total = two.global_statistics()
     assert (total["messages_count"], total["channel_full_count"]) == (3, 0)
+
+
+def test_statistics_of_more_channels_than_are_asked_for_at_once(make_layer: Any) -> None:
+    """None is left out, and each says what is its own."""
+    layer = make_layer()
+    channels = [f"test.{number}" for number in range(QUEUES_PER_STEP + 1)]
+    for channel in (channels[0], channels[-1]):
+        layer.send(channel, {})
+    pending = [int(state["messages_pending"]) for state in layer.statistics_of(channels).values()]
+    assert pending == [1, *[0] * (QUEUES_PER_STEP - 1), 1]
 
 
 def test_statistics_are_written_while_a_receiver_waits(make_layer: Any) -> None:

@@ -127,6 +127,12 @@ def test_statistics_need_no_round_trip(watched: Watched, monkeypatch: pytest.Mon
     layer.close()
 
 
+def test_statistics_of_many_channels_are_one_round_trip(watched: Watched, layer: RedisChannelLayer) -> None:
+    """Those of twenty cost no more waiting than those of one."""
+    trace = watched.during(lambda: layer.statistics_of([f"test.{number}" for number in range(20)]))
+    assert trace == Trace(1, ["TIME", "HMGET", "LLEN", "LINDEX"] * 20, [])
+
+
 def test_sign_of_life_needs_no_round_trip(watched: Watched, layer: RedisChannelLayer) -> None:
     """It leaves with the receive, and statistics with it."""
     layer.send("test.p!one", {})

@@ -114,6 +114,19 @@ def test_wrapper_prints_alias_and_class(manager):
     assert str(manager["default"]) == f"default ({INMEMORY})"
 
 
+def test_wrapper_asks_a_layer_that_has_no_more_for_one_channel_after_the_other():
+    """A layer that was written for 1.x knows the statistics of one channel at a time."""
+
+    class Old:
+        """Has what 1.x asked for."""
+
+        def channel_statistics(self, channel):
+            return {"messages_pending": len(channel)}
+
+    wrapper = ChannelLayerWrapper(Old(), "default", [])
+    assert wrapper.statistics_of(["a", "bcd"]) == {"a": {"messages_pending": 1}, "bcd": {"messages_pending": 3}}
+
+
 def test_only_the_class_itself_is_local():
     """A third-party layer that inherits from the in-memory one is not local by that."""
 

@@ -4,7 +4,7 @@ import asyncio
 import io
 import time
 import unittest
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -257,6 +257,14 @@ class Silent(ChannelLayer):
         return {**super().channel_statistics(channel), "channel_full_count": 0}
 
 
+class Jumbled(ChannelLayer):
+    """Mixes up what it is asked about several channels."""
+
+    def statistics_of(self, channels: Iterable[str]) -> dict[str, dict[str, float]]:
+        found = super().statistics_of(channels)
+        return dict(zip(found, reversed(found.values()), strict=True))
+
+
 class Boastful(ChannelLayer):
     """Lists an extension that it does not have."""
 
@@ -298,6 +306,7 @@ FAULTS: dict[type[ChannelLayer], str] = {
     GroupsFirst: "send_batch_keeps_the_order_of_a_channel",
     Keeping: "flush_forgets_messages_and_groups",
     Silent: "statistics_count_messages_and_refusals",
+    Jumbled: "statistics_of_several_channels_are_those_of_each",
     Boastful: "extensions_are_there_if_and_only_if_they_are_listed",
     Predictable: "new_channel_begins_with_its_pattern",
 }

@@ -23,8 +23,8 @@ from channels.layers.base import (
     BaseChannelLayer,
     Delivery,
     Outgoing,
-    by_queue,
 )
+from channels.layers.batches import by_queue
 from channels.layers.ipc.bells import Bell
 from channels.layers.ipc.inspection import LedgerInspection
 from channels.layers.ipc.ledger import Fit, Ledger, Limits, Taken

@@ -88,18 +88,24 @@ def report_gone(group: str, count: int) -> None:
         logger.info("Group %s: %d members were dropped, as nobody reads their channels any more.", group, count)
 
 
-def prepare_all(prepare: Callable[[Outgoing], Item], batch: Sequence[Outgoing]) -> list[Item | Exception]:
-    """Return each message of ``batch`` encoded, or why it cannot be sent."""
-    prepared: list[Item | Exception] = []
-    for outgoing in batch:
-        try:
-            prepared.append(prepare(outgoing))
-        except (AssertionError, TypeError, BaseChannelLayer.MessageTooLarge) as error:
-            prepared.append(error)
-    return prepared
+class Prepared:
+    """A batch of messages, encoded.
 
+    Args:
+        prepare: Encodes one, or raises why it cannot be sent.
+        batch: The messages.
+    """
 
-def merge(prepared: Sequence[Item | Exception], outcomes: Outcomes) -> Outcomes:
-    """Return ``outcomes`` of the items, with the errors that kept the others from being sent in between."""
-    rest = iter(outcomes)
-    return [one if isinstance(one, Exception) else next(rest) for one in prepared]
+    def __init__(self, prepare: Callable[[Outgoing], Item], batch: Sequence[Outgoing]) -> None:
+        self.all: list[Item | Exception] = []
+        for outgoing in batch:
+            try:
+                self.all.append(prepare(outgoing))
+            except (AssertionError, TypeError, BaseChannelLayer.MessageTooLarge) as error:
+                self.all.append(error)
+        self.items = [one for one in self.all if not isinstance(one, Exception)]
+
+    def merge(self, outcomes: Outcomes) -> Outcomes:
+        """Return ``outcomes`` of the items, with the errors that kept the others from being sent in between."""
+        rest = iter(outcomes)
+        return [one if isinstance(one, Exception) else next(rest) for one in self.all]

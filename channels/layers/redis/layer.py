@@ -1,59 +1,47 @@
-"""The layer itself: the methods of the contract, for threads and for event loops.
+"""The layer itself: how its parts are put together, groups, statistics and housekeeping.
 
-What is sent and how answers are read is decided in ``sending`` and ``receiving``; who talks to a server is in
-``links`` (threads) and ``loops`` (event loops). Keys are told at the heads of the scripts in ``lua``.
+Its other methods are in ``sends``, ``receives`` and ``unfinished``. What is sent and how answers are read is decided in
+``sending`` and ``receiving``; who talks to a server is in ``links`` (threads) and ``loops`` (event loops). Keys are
+told at the heads of the scripts in ``lua``.
 """
 
 import asyncio
-import functools
-import logging
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 
 from channels import names
 from channels.exceptions import LayerUnavailable
-from channels.formats import copy_content
-from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY, BaseChannelLayer, Delivery, Outgoing
+from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY
 from channels.layers.inspection import Inspection
 from channels.layers.once import Once
-from channels.layers.redis.alive import Heartbeat, SignsOfLife
+from channels.layers.redis.alive import SignsOfLife
 from channels.layers.redis.codec import Codec
 from channels.layers.redis.durable import Durable, compile_delivery
 from channels.layers.redis.encryption import EncryptedCodec, Veil
 from channels.layers.redis.groups import Groups
 from channels.layers.redis.inspection import RedisInspection
-from channels.layers.redis.items import Item, Outcomes, merge, prepare_all
 from channels.layers.redis.keys import Keys
-from channels.layers.redis.loops import LoopLinks
 from channels.layers.redis.once import RedisOnce
 from channels.layers.redis.plans import Plan
-from channels.layers.redis.process import Parts, Process, forks
-from channels.layers.redis.receiving import Wait
+from channels.layers.redis.process import Parts, Process
+from channels.layers.redis.receives import ReceivingMethods
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.routes import Routes
 from channels.layers.redis.sending import Sender
-from channels.layers.redis.shards import BLOCK_SECONDS, Shard, make_shards
-from channels.layers.redis.statistics import read_queue, read_total
+from channels.layers.redis.sends import SendingMethods
+from channels.layers.redis.shards import Shard, make_shards
+from channels.layers.redis.statistics import QUEUES_PER_STEP, read_queue, read_queues, read_total
 from channels.layers.redis.turns import RedisTurns
 from channels.layers.redis.unfinished import UnfinishedMethods
 from channels.layers.redis.upkeep import RedisUpkeep
-from channels.types import Content
-
-logger = logging.getLogger("django.channels.layers")
-
-T = TypeVar("T")
 
 
-def _forget(result: object) -> None:
-    """Do nothing with what a plan came to."""
-
-
-class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
+class RedisChannelLayer(SendingMethods, ReceivingMethods, UnfinishedMethods):
     """Carries messages over one or several Redis servers, 6.2 or later.
 
     May be shared by threads, event loops and forked processes: each gets connections of its own. On several
@@ -132,180 +120,6 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         shards = make_shards(hosts, connection_kwargs)
         return shards, Ring(len(shards), durable), Keys(self.prefix, self.stats_prefix, veil), Routes()
 
-    @property
-    def _mine(self) -> Process:
-        if self._process.generation != forks.count:
-            self._process = Process(self._parts, self._process)
-        return self._process
-
-    @property
-    def _loop(self) -> LoopLinks:
-        loop, mine = asyncio.get_running_loop(), self._mine
-        if loop not in mine.loops:
-            for closed in [other for other in list(mine.loops) if other.is_closed()]:
-                mine.loops.pop(closed, None)
-            plan = functools.partial(self._sender.plan, mine.tallies)
-            parts = self._parts
-            mine.loops[loop] = LoopLinks(
-                self.shards, parts.routes, mine.reader, mine.spare, plan, Heartbeat(parts.signs)
-            )
-        return mine.loops[loop]
-
-    def _run(self, plan: Plan[T]) -> T:
-        return self._mine.links.run(plan)
-
-    def _post(self, plan: Plan[T], settle: Callable[[T | Exception], None]) -> None:
-        self._mine.links.post(plan, settle)
-
-    async def _arun(self, plan: Plan[T]) -> T:
-        return await self._loop.run(plan)
-
-    # Sending
-
-    def send(self, channel: str, message: Content) -> None:
-        self._send_one(Outgoing(channel, message))
-
-    def send_group(self, group: str, message: Content) -> None:
-        self._send_one(Outgoing(group, message, to_group=True))
-
-    def _send_one(self, outgoing: Outgoing) -> None:
-        mine = self._mine
-        outcome = mine.links.run(self._sender.plan(mine.tallies, [self._sender.prepare(outgoing)]))[0]
-        if outcome is not None:
-            raise outcome
-
-    def send_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
-        prepared = prepare_all(self._sender.prepare, batch)
-        items = [item for item in prepared if isinstance(item, Item)]
-        mine = self._mine
-        return merge(prepared, mine.links.run(self._sender.plan(mine.tallies, items)))
-
-    def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[Outcomes], None]) -> None:
-        prepared = prepare_all(self._sender.prepare, batch)
-        items = [item for item in prepared if isinstance(item, Item)]
-
-        def settle_all(result: Outcomes | Exception) -> None:
-            outcomes: Outcomes = [result] * len(items) if isinstance(result, Exception) else result
-            settle(merge(prepared, outcomes))
-
-        mine = self._mine
-        plan = functools.partial(self._sender.plan, mine.tallies)
-        is_one_step = self._sender.takes_one_step(items)
-        if items and is_one_step and self._sender.has_one_place:
-            mine.links.post_sends(0, plan, items, settle_all)
-            return
-        mine.links.post(plan(items), settle_all)
-        if not is_one_step:  # The second step would wait for what the thread asks next.
-            mine.links.settle()
-
-    def push(self, wait: bool = False) -> None:
-        links = self._mine.links
-        if wait:
-            links.settle()
-        else:
-            links.push()
-
-    def push_soon(self) -> None:
-        self._mine.links.push_soon()
-
-    async def asend(self, channel: str, message: Content) -> None:
-        await self._asend_one(Outgoing(channel, message))
-
-    async def asend_group(self, group: str, message: Content) -> None:
-        await self._asend_one(Outgoing(group, message, to_group=True))
-
-    async def _asend_one(self, outgoing: Outgoing) -> None:
-        outcome = (await self._loop.outbox.put([self._sender.prepare(outgoing)]))[0]
-        if outcome is not None:
-            raise outcome
-
-    async def asend_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
-        prepared = prepare_all(self._sender.prepare, batch)
-        items = [item for item in prepared if isinstance(item, Item)]
-        return merge(prepared, await self._loop.outbox.put(items))
-
-    # Receiving
-
-    def receive(self, channels: Sequence[str], block: bool = False) -> tuple[str | None, Content | None]:
-        """Take one message, as the contract says.
-
-        Of a message for several channels of one queue, the others are kept by this process for its next receive.
-        What comes from a channel that is delivered at least once counts as finished: it was handed out alone.
-        """
-        deliveries = self.receive_batch(channels, 1, BLOCK_SECONDS if block else 0)
-        self._run(self._durable.finish(self._mine.in_hand.pop(delivery.content for delivery in deliveries)))
-        return self._one(deliveries)
-
-    def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
-        queues = names.require_channel_names(channels, receive=True)
-        if not queues:
-            return []
-        mine = self._mine
-        if (chores := mine.chores(mine.heartbeat, queues)) is not None:
-            self._post(chores, _forget)  # It leaves in one write with the receive.
-        if not self._parts.ring.has_durable:
-            return self._take(queues, limit, timeout)
-        steps = self._durable.receive(queues, limit, timeout, mine.in_hand)
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(self._wait(queues, limit, step) if isinstance(step, Wait) else self._run(step))
-        except StopIteration as end:
-            taken: list[Delivery] = end.value
-            return taken
-
-    def _take(self, queues: Sequence[str], limit: int, timeout: float) -> list[Delivery]:
-        return self._wait(queues, limit, Wait(timeout))
-
-    def _wait(self, queues: Sequence[str], limit: int, wait: Wait) -> list[Delivery]:
-        mine = self._mine
-        return mine.spare.take(queues, limit) or mine.takes.take(self._sender.where(queues), limit, wait)
-
-    async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
-        deliveries = await self.areceive_batch(channels, 1, BLOCK_SECONDS)
-        await self._arun(self._durable.finish(self._mine.in_hand.pop(delivery.content for delivery in deliveries)))
-        return self._one(deliveries)
-
-    async def receive_async(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
-        """1.x's name of ``areceive``."""
-        return await self.areceive(channels)
-
-    async def areceive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
-        """``receive_batch`` for an event loop.
-
-        A message that the server hands over while this is cancelled goes to the next receive of this process.
-        """
-        queues = names.require_channel_names(channels, receive=True)
-        if not queues:
-            return []
-        links = self._loop
-        if (chores := self._mine.chores(links.heartbeat, queues)) is not None:
-            await links.run(chores)
-        if not self._parts.ring.has_durable:
-            return await self._atake(queues, limit, timeout)
-        steps = self._durable.receive(queues, limit, timeout, self._mine.in_hand)
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(
-                    await self._atake(queues, limit, step.seconds) if isinstance(step, Wait) else await self._arun(step)
-                )
-        except StopIteration as end:
-            taken: list[Delivery] = end.value
-            return taken
-
-    async def _atake(self, queues: Sequence[str], limit: int, timeout: float) -> list[Delivery]:
-        spare = self._mine.spare.take(queues, limit)
-        return spare or await self._loop.take(self._sender.where(queues), limit, timeout)
-
-    def _one(self, deliveries: list[Delivery]) -> tuple[str | None, Content | None]:
-        if not deliveries:
-            return None, None
-        channels, content, via_group = deliveries[0]
-        if len(channels) > 1:
-            self._mine.spare.put([Delivery(channels[1:], copy_content(content), via_group)], first=True)
-        return channels[0], content
-
     # Groups
 
     def group_add(self, group: str, channel: str) -> None:
@@ -343,11 +157,22 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
 
     def channel_statistics(self, channel: str) -> dict[str, float]:
         """Return the same of ``channel`` (its queue, if it has a ``!``), and what it holds; ages are in seconds."""
-        queue = names.non_local_name(names.require_channel_name(channel))
-        parts = self._parts
-        found = self._run(read_queue(self._mine.tallies, parts.keys, parts.ring, queue, self.expiry))
-        if parts.ring.is_durable(queue):
-            found["messages_pending"] = self._run(self._durable.pending(queue))
+        return self.statistics_of([channel])[channel]
+
+    def statistics_of(self, channels: Iterable[str]) -> dict[str, dict[str, float]]:
+        queues = {channel: names.non_local_name(names.require_channel_name(channel)) for channel in channels}
+        wanted = sorted(set(queues.values()))
+        found: dict[str, dict[str, float]] = {}
+        for first in range(0, len(wanted), QUEUES_PER_STEP):
+            part = wanted[first : first + QUEUES_PER_STEP]
+            read = self._run(read_queues(self._mine.tallies, [self._queue_statistics(queue) for queue in part]))
+            found.update(zip(part, read, strict=True))
+        return {channel: dict(found[queue]) for channel, queue in queues.items()}
+
+    def _queue_statistics(self, queue: str) -> Plan[dict[str, float]]:
+        found = yield from read_queue(self._parts.keys, self._parts.ring, queue, self.expiry)
+        if self._parts.ring.is_durable(queue):
+            found["messages_pending"] = yield from self._durable.pending(queue)
         return found
 
     # Housekeeping
@@ -358,10 +183,6 @@ class RedisChannelLayer(UnfinishedMethods, BaseChannelLayer):
         self._mine.spare.clear()
         self._mine.in_hand.clear()
         self._mine.tallies.collect()
-
-    def _holders(self) -> Sequence[Shard]:
-        """Return the servers that keys may be on."""
-        return self.shards
 
     def connection(self, index: int | None) -> "redis.Redis":
         """Return a redis-py client of the shard at ``index``; None takes any.

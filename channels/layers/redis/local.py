@@ -8,7 +8,7 @@ are kept in a sorted set of their own, ``<prefix>:normal:<group>``; their copy i
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from channels import counters, names
@@ -145,7 +145,7 @@ class RedisLocalChannelLayer(RedisChannelLayer):
     # Receiving
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
-        near, far = _sort(channels)
+        near, far = _cut_names(names.require_channel_names(channels, receive=True))
         if not far:
             self.push()
             taken = self.local.receive_batch(near, limit, timeout)
@@ -162,7 +162,7 @@ class RedisLocalChannelLayer(RedisChannelLayer):
                 return []
 
     async def areceive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
-        near, far = _sort(channels)
+        near, far = _cut_names(names.require_channel_names(channels, receive=True))
         if not far:
             return await self.local.areceive_batch(near, limit, timeout)
         if not near:
@@ -212,10 +212,11 @@ class RedisLocalChannelLayer(RedisChannelLayer):
         near = self.local.global_statistics()
         return {name: count + near.get(name, 0) for name, count in super().global_statistics().items()}
 
-    def channel_statistics(self, channel: str) -> dict[str, float]:
-        if is_local(names.require_channel_name(channel)):
-            return self.local.channel_statistics(channel)
-        return super().channel_statistics(channel)
+    def statistics_of(self, channels: Iterable[str]) -> dict[str, dict[str, float]]:
+        wanted = names.require_channel_names(channels)
+        near, far = _cut_names(wanted)
+        found = {**self.local.statistics_of(near), **super().statistics_of(far)}
+        return {channel: found[channel] for channel in wanted}
 
     def flush(self) -> None:
         super().flush()
@@ -226,9 +227,8 @@ class RedisLocalChannelLayer(RedisChannelLayer):
         self.local.close()
 
 
-def _sort(channels: Sequence[str]) -> tuple[list[str], list[str]]:
+def _cut_names(channels: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the normal ones among ``channels``, and the others."""
-    names.require_channel_names(channels, receive=True)
     return [name for name in channels if is_local(name)], [name for name in channels if not is_local(name)]
 
 

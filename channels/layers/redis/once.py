@@ -11,7 +11,7 @@ from channels import names
 from channels.layers.base import BaseChannelLayer
 from channels.layers.once import Marked
 from channels.layers.redis import scripts
-from channels.layers.redis.items import Item, Outcomes, Results, count_drops, prepare_all
+from channels.layers.redis.items import Item, Outcomes, Prepared, Results, count_drops
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Step, run_tolerantly
 from channels.layers.redis.process import Process
@@ -66,7 +66,7 @@ class RedisOnce:
         return None if receipt is None else f"{receipt.shard}:{receipt.queue}:{receipt.id.decode()}"
 
     def _send(self, batch: Sequence[Marked], mark_ms: int) -> Plan[Outcomes]:
-        prepared = prepare_all(self._sender.prepare, [outgoing for outgoing, _ in batch])
+        prepared = Prepared(self._sender.prepare, [outgoing for outgoing, _ in batch]).all
         outcomes: Outcomes = [one if isinstance(one, Exception) else None for one in prepared]
         sent: dict[int, list[tuple[int, Item]]] = {}
         step: Step = {}

@@ -1,8 +1,4 @@
-"""Sending: from messages to script calls, and from their answers to outcomes. Nothing here talks to a server.
-
-A plan is a generator that yields what to ask of which shard and is sent the answers, so threads and event
-loops run the same one.
-"""
+"""Sending: from messages to script calls, from answers to outcomes. Makes plans (``plans``) and carries out none."""
 
 import itertools
 import logging
@@ -12,7 +8,8 @@ from typing import Any
 
 from channels import counters, names
 from channels.exceptions import LayerUnavailable
-from channels.layers.base import BaseChannelLayer, Delivery, Outgoing, by_queue
+from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
+from channels.layers.batches import by_queue
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.copies import RECEIVERS_PER_ENTRY, Copier
 from channels.layers.redis.groups import Groups

@@ -14,7 +14,7 @@ from typing import Any
 from channels.layers.redis import scripts
 from channels.layers.redis.codec import read_entry
 from channels.layers.redis.keys import Keys
-from channels.layers.redis.plans import Plan, Step
+from channels.layers.redis.plans import Plan, Step, together
 from channels.layers.redis.ring import Ring
 
 FLUSH_SECONDS = 1.0
@@ -22,6 +22,9 @@ CHANNEL_MS = 3_600_000
 """How long the statistics of a channel outlive its last message."""
 
 TOTAL_MS = 86_400_000
+
+QUEUES_PER_STEP = 100
+"""Of how many queues the state is asked for at once: each answers with its first message, however large."""
 
 RATE_SECONDS = 10
 """Over how long rates are averaged: the constant in ``lua/count.lua``."""
@@ -122,18 +125,27 @@ def read_total(tallies: Tallies, keys: Keys, ring: Ring) -> Plan[dict[str, float
     return _sum_up(list(replies.values()))
 
 
-def read_queue(tallies: Tallies, keys: Keys, ring: Ring, queue: str, expiry: float) -> Plan[dict[str, float]]:
-    """Plan: return what ``queue`` took, refused, dropped and holds.
+def read_queues(tallies: Tallies, readings: Sequence[Plan[dict[str, float]]]) -> Plan[list[dict[str, float]]]:
+    """Plan: carry out ``readings`` together, after what was counted here is added.
 
     Args:
         tallies: What was counted here and not added yet.
+        readings: Plans made of ``read_queue``.
+    """
+    if step := tallies.collect():
+        yield step
+    return (yield from together(readings))
+
+
+def read_queue(keys: Keys, ring: Ring, queue: str, expiry: float) -> Plan[dict[str, float]]:
+    """Plan: return what ``queue`` took, refused, dropped and holds, by the counts of the servers.
+
+    Args:
         keys: How statistics are named.
         ring: Where they are.
         queue: Its name.
         expiry: Seconds that its messages live.
     """
-    if step := tallies.collect():
-        yield step
     key = keys.queue(queue)
     commands = [
         scripts.command(b"TIME"),

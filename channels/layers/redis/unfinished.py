@@ -5,43 +5,22 @@ A part of the layer, for its length. What is kept where is decided in ``durable`
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
 
 from channels import counters, names
 from channels.layers.base import Delivery
+from channels.layers.redis.core import LayerCore
 from channels.layers.redis.deadletters import DeadLetter
-from channels.layers.redis.durable import Durable
-from channels.layers.redis.plans import Plan
-from channels.layers.redis.process import Parts, Process
-from channels.layers.redis.sending import Sender
-from channels.layers.redis.shards import Shard
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.layers")
 
-T = TypeVar("T")
-
 _LETTERS_AT_A_TIME = 100
 
 
-class UnfinishedMethods:
+class UnfinishedMethods(LayerCore):
     """What a Redis layer does with messages that it handed out, or gave up."""
-
-    _durable: Durable
-    _sender: Sender
-    _parts: Parts
-    shards: Sequence[Shard]
-
-    if TYPE_CHECKING:
-
-        @property
-        def _mine(self) -> Process: ...
-        def _holders(self) -> Sequence[Shard]: ...
-        def _run(self, plan: Plan[T]) -> T: ...
-        def _post(self, plan: Plan[T], settle: Callable[[T | Exception], None]) -> None: ...
-        def send(self, channel: str, message: Content) -> None: ...
 
     def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Put what was taken and not worked on first on its channels again, as the contract says.

@@ -180,6 +180,24 @@ class BatchTests(LayerTests):
         self.assertEqual(everything["messages_count"], 3)
         self.assertEqual(everything["channel_full_count"], 1)
 
+    def test_statistics_of_several_channels_are_those_of_each(self) -> None:
+        """Asking for many channels at once tells the same as asking for one after the other, under the names given."""
+        layer = self.new_layer()
+        if "statistics" not in layer.extensions:
+            return
+        layer.send("test.channel", {})
+        layer.send("test.channel", {})
+        layer.send("test.p!one", {})
+        found = layer.statistics_of(["test.p!one", "test.unused", "test.channel"])
+        self.assertEqual(list(found), ["test.p!one", "test.unused", "test.channel"])
+        self.assertEqual([state["messages_pending"] for state in found.values()], [1, 0, 2])
+        self.assertEqual([state["messages_count"] for state in found.values()], [1, 0, 2])
+        for channel, state in found.items():
+            self.assertEqual(set(state), set(layer.channel_statistics(channel)))
+        self.assertEqual(layer.statistics_of([]), {})
+        with self.assertRaises(TypeError):  # noqa: PT027 - the suite runs without pytest
+            layer.statistics_of(["test.channel", "not a name"])
+
     def test_exceptions_are_attributes_of_the_layer(self) -> None:
         """1.x catches ``layer.ChannelFull`` and ``layer.MessageTooLarge``."""
         layer = self.new_layer()
