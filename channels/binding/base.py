@@ -134,8 +134,9 @@ class Binding(metaclass=BindingMetaclass):
         """Note the groups that see the stored row, before ``instance`` is saved or deleted."""
         change = changes.change_of(instance)
         stored = change.stored if change is not None else instance
-        noted = vars(instance).setdefault("_binding_group_names", {})
-        noted[cls] = set() if stored is None or action == CREATE else set(cls.group_names(stored))
+        changes.group_names_of(instance)[cls] = (
+            set() if stored is None or action == CREATE else set(cls.group_names(stored))
+        )
 
     @classmethod
     def post_change_receiver(cls, instance: Model, action: str, **kwargs: Any) -> None:
@@ -145,7 +146,7 @@ class Binding(metaclass=BindingMetaclass):
         """
         change = changes.change_of(instance)
         stored, after = (change.stored, change.after) if change is not None else (instance, instance)
-        old = vars(instance)["_binding_group_names"].pop(cls)
+        old = changes.group_names_of(instance).pop(cls)
         new = set() if action == DELETE or after is None else set(cls.group_names(after))
         for name in sorted(old | new):
             names.require_group_name(name)  # While the caller can still roll back.

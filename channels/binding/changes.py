@@ -57,6 +57,12 @@ def change_of(instance: Model) -> Change | None:
     return change
 
 
+def group_names_of(instance: Model) -> "dict[type[Binding], set[str]]":
+    """Return which groups saw the stored row of ``instance``, by binding; to be noted, and taken back."""
+    noted: dict[type[Binding], set[str]] = vars(instance).setdefault(_GROUP_NAMES, {})
+    return noted
+
+
 def _set_change(instance: Model, change: Change | None) -> None:
     if change is None:
         vars(instance).pop(_CHANGE, None)

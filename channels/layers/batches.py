@@ -1,4 +1,4 @@
-"""Many at a time on any layer: by its own batches where it has them, else one by one."""
+"""Batches on any layer: many messages or channels at a time, or one by one where the layer has nothing better."""
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 from channels import exceptions, names
 from channels.layers.twins import Delivery, Outgoing
+from channels.types import Content
 
 
 def by_queue(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
@@ -34,6 +35,11 @@ def send_all(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:
     send_batch: Any = getattr(layer, "send_batch", functools.partial(send_one_by_one, layer))
     outcomes: list[Exception | None] = send_batch(batch)
     return outcomes
+
+
+def first_of(deliveries: Sequence[Delivery]) -> tuple[str | None, Content | None]:
+    """Return the only one of ``deliveries``, for one channel, as ``receive`` does; two Nones if there is none."""
+    return (deliveries[0].channels[0], deliveries[0].content) if deliveries else (None, None)
 
 
 def statistics_one_by_one(layer: Any, channels: Iterable[str]) -> dict[str, dict[str, float]]:

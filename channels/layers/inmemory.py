@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from channels import counters, names
 from channels.formats import copy_content
 from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
-from channels.layers.batches import by_queue
+from channels.layers.batches import by_queue, first_of
 from channels.layers.local_inspection import LocalInspection
 from channels.layers.local_turns import LocalTurns
 from channels.layers.local_upkeep import LocalUpkeep
@@ -118,7 +118,7 @@ class ChannelLayer(BaseChannelLayer):
     # Receiving
 
     def receive(self, channels: Sequence[str], block: bool = False) -> tuple[str | None, Content | None]:
-        return _one(self._receive(channels, 1, BLOCK_SECONDS if block else 0, split=True))
+        return first_of(self._receive(channels, 1, BLOCK_SECONDS if block else 0, split=True))
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         return self._receive(channels, limit, timeout)
@@ -157,7 +157,7 @@ class ChannelLayer(BaseChannelLayer):
             self._waiters.discard(waiter, self._store.queues)
 
     async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
-        return _one(await self._areceive(channels, 1, BLOCK_SECONDS, split=True))
+        return first_of(await self._areceive(channels, 1, BLOCK_SECONDS, split=True))
 
     async def receive_async(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         """1.x's name of ``areceive``."""
@@ -270,7 +270,3 @@ class ChannelLayer(BaseChannelLayer):
 
     async def agroup_channels(self, group: str) -> list[str]:
         return self.group_channels(group)
-
-
-def _one(deliveries: list[Delivery]) -> tuple[str | None, Content | None]:
-    return (deliveries[0].channels[0], deliveries[0].content) if deliveries else (None, None)

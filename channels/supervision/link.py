@@ -5,10 +5,10 @@ second signal means something else. The end of the line tells either side that t
 """
 
 import contextlib
-import os
 import socket
 from collections.abc import Mapping
 
+from channels.supervision.inherited import take_socket
 from channels.supervision.status import Status
 
 VARIABLE = "CHANNELS_SUPERVISOR_FD"
@@ -96,5 +96,5 @@ def open_line(environment: Mapping[str, str]) -> tuple[ToWorker, socket.socket, 
 
 def find_supervisor() -> ToSupervisor | None:
     """Return the line to the supervisor that started this process; None if none did."""
-    descriptor = os.environ.pop(VARIABLE, "")
-    return ToSupervisor(socket.socket(fileno=int(descriptor))) if descriptor.isdigit() else None
+    end = take_socket(VARIABLE)
+    return None if end is None else ToSupervisor(end)

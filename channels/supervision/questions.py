@@ -4,12 +4,13 @@ Apart from the line of orders and reports (``link``): answers are long, and maki
 does.
 """
 
-import os
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
+
+from channels.supervision.inherited import take_socket
 
 VARIABLE = "CHANNELS_QUESTIONS_FD"
 """Environment variable that tells a worker process on which file descriptor it is asked."""
@@ -73,8 +74,7 @@ class Asker:
 
 def find_questions() -> socket.socket | None:
     """Return the socket on which the supervisor asks this process; None if none does."""
-    descriptor = os.environ.pop(VARIABLE, "")
-    return socket.socket(fileno=int(descriptor)) if descriptor.isdigit() else None
+    return take_socket(VARIABLE)
 
 
 def answer_in_thread(end: socket.socket, make_answer: Callable[[], bytes]) -> None:

@@ -137,8 +137,9 @@ class Watch:
                 self._max_memory >> 20,
             )
             self.stop("memory")
+            status = self.status()  # Why it stops is to be told at once.
         if self._link is not None:
-            self._link.report(self.status())
+            self._link.report(status)
         health = judge([status], 1, self._stall_time)
         for reporter in self._reporters:
             with contextlib.suppress(OSError):

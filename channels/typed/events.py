@@ -2,7 +2,7 @@
 
 The sender reads the members and sends them in pieces to one channel; a worker that takes a large piece cuts it again,
 and runs the consumers of a small one. Which consumer serves a member is what routing says of the member's path,
-so an event is routed like a frame. A piece travels under the path of one of its members: any typed consumer takes it.
+so an event is routed like a frame. A piece travels under the path of some member: any typed consumer takes it.
 """
 
 import logging
@@ -50,9 +50,9 @@ def send_event(group: str, event: Content, channel_layer: Any = None) -> None:
     layer = channel_layers[DEFAULT_CHANNEL_LAYER] if channel_layer is None else channel_layer
     members = layer.group_channels(group)
     for piece in _cut(members):
-        content = _make_piece(piece, event)
-        if content is not None:
-            Channel(CHANNEL, channel_layer=layer).send(content)
+        path = _find_path(piece)
+        if path is not None:
+            Channel(CHANNEL, channel_layer=layer).send(_make_piece(path, piece, event))
 
 
 def _cut(members: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -61,13 +61,14 @@ def _cut(members: Sequence[str]) -> Iterator[Sequence[str]]:
         yield members[start : start + size]
 
 
-def _make_piece(members: Sequence[str], event: Content) -> Content | None:
-    """Return the message for ``members``, or None if none of them has a typed consumer."""
-    for position, member in enumerate(members):
-        context = ConnectionContext.load(session_for_reply_channel(member))
-        if context is not None:
-            return {"path": context.path, MEMBERS: list(members[position:]), EVENT: event}
-    return None
+def _find_path(members: Sequence[str]) -> str | None:
+    """Return the path of the first of ``members`` that has a typed consumer; None if none has."""
+    contexts = (ConnectionContext.load(session_for_reply_channel(member)) for member in members)
+    return next((context.path for context in contexts if context is not None), None)
+
+
+def _make_piece(path: str, members: Sequence[str], event: Content) -> Content:
+    return {"path": path, MEMBERS: list(members), EVENT: event}
 
 
 def fan_out(message: Message) -> None:
@@ -77,11 +78,8 @@ def fan_out(message: Message) -> None:
         _run_all(layer, members, event)
         return
     for piece in _cut(members):
-        content = _make_piece(piece, event)
-        if content is None:
-            continue
         try:
-            Channel(CHANNEL, channel_layer=layer).send(content, immediately=True)
+            Channel(CHANNEL, channel_layer=layer).send(_make_piece(message["path"], piece, event), immediately=True)
         except ChannelFull:
             # Workers are behind: then this one does it, and the event is late instead of lost.
             for start in range(0, len(piece), PIECE):
@@ -121,11 +119,13 @@ def _run_all(layer: Any, members: Sequence[str], event: Content) -> None:
 
 def _run(layer: Any, member: str, event: Content) -> None:
     """Run the consumer of ``member``, as routing finds it by the path of its socket."""
-    context = ConnectionContext.load(session_for_reply_channel(member))
+    session = session_for_reply_channel(member)
+    context = ConnectionContext.load(session)
     if context is None:
         logger.debug("An event for %s, which has no typed consumer or is gone, is not delivered.", member)
         return
     message = Message({"reply_channel": member, "path": context.path, EVENT: event}, CHANNEL, layer)
+    message.channel_session = session  # As it was just read: the consumer need not read it again.
     match = layer.router.match(message)
     if match is None:
         counters.add("message.dropped.no_route")

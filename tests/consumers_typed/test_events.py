@@ -11,6 +11,7 @@ from asgiref.sync import async_to_sync
 from channels import Channel, Group, counters, route
 from channels.exceptions import ChannelFull, ConsumeLater
 from channels.registry import channel_layers
+from channels.session_stores import PinnedStore
 from channels.typed import BaseChannelEvent, PingMessage, TypedConsumer, events
 from tests.consumers_typed.rooms import Answer, NotifyEvent
 from tests.support.connection import Connection, make_layer
@@ -196,6 +197,23 @@ def test_members_that_are_gone_are_passed_over():
     gone.disconnect()
     there.work()
     assert (heard(gone), len(heard(there))) == ([], 1)
+
+
+def test_session_of_a_member_is_read_once(monkeypatch):
+    """By the worker that runs its consumer, besides that of one member of each piece, by who sends."""
+    monkeypatch.setattr(events, "PIECE", 2)
+    monkeypatch.setattr(events, "PIECES", 2)
+    layer = make()
+    members = [join(layer) for _ in range(6)]
+    reads = []
+    load = PinnedStore.load
+    monkeypatch.setattr(PinnedStore, "load", lambda store: reads.append(store.pinned_key) or load(store))
+    Listener.send_channel_event("listeners", note("x"), channel_layer=layer)
+    assert len(reads) == 2
+    del reads[:]
+    members[0].work()
+    assert [len(heard(member)) for member in members] == [1] * 6
+    assert len(reads) == len(set(reads)) == 6
 
 
 def test_event_cannot_be_put_off(caplog):

@@ -24,7 +24,7 @@ from channels.layers.base import (
     Delivery,
     Outgoing,
 )
-from channels.layers.batches import by_queue
+from channels.layers.batches import by_queue, first_of
 from channels.layers.ipc.bells import Bell
 from channels.layers.ipc.inspection import LedgerInspection
 from channels.layers.ipc.ledger import Fit, Ledger, Limits, Taken
@@ -123,14 +123,14 @@ class IPCChannelLayer(BaseChannelLayer):
     # Receiving
 
     def receive(self, channels: Sequence[str], block: bool = False) -> tuple[str | None, Content | None]:
-        return _one(self._runner.run(self._receive(channels, 1, BLOCK_SECONDS if block else 0, split=True)))
+        return first_of(self._runner.run(self._receive(channels, 1, BLOCK_SECONDS if block else 0, split=True)))
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         return self._runner.run(self._receive(channels, limit, timeout))
 
     async def areceive(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         await asyncio.sleep(0)
-        return _one(await self._runner.arun(self._receive(channels, 1, BLOCK_SECONDS, split=True)))
+        return first_of(await self._runner.arun(self._receive(channels, 1, BLOCK_SECONDS, split=True)))
 
     async def receive_async(self, channels: Sequence[str]) -> tuple[str | None, Content | None]:
         """1.x's name of ``areceive``."""
@@ -278,7 +278,3 @@ class IPCChannelLayer(BaseChannelLayer):
 
     def __str__(self) -> str:
         return f"{type(self).__name__}(prefix={self.prefix!r})"
-
-
-def _one(deliveries: list[Delivery]) -> tuple[str | None, Content | None]:
-    return (deliveries[0].channels[0], deliveries[0].content) if deliveries else (None, None)

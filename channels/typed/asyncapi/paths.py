@@ -62,9 +62,8 @@ def read_address(patterns: list[str]) -> Address:
     if not whole:
         return Address("/", (), "")
     try:
-        forms = normalize(
-            whole.replace("%", "%%")
-        )  # As Django does it to reverse URLs: one form for each choice of optional parts.
+        # As Django does it to reverse URLs: one form for each choice of optional parts.
+        forms = normalize(whole.replace("%", "%%"))
     except ValueError:
         forms = []
     named = [form for form in forms if form[0] and not any(name.startswith("_") for name in form[1])]
