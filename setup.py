@@ -1,6 +1,6 @@
 """Packaging of the distribution ``channels-classic``: everything about it that an index shows.
 
-The version is read as text: building must not need Django, which importing the package does.
+The version is read as text: building must not need the package to be importable.
 """
 
 import re

@@ -37,12 +37,12 @@ _IMMUTABLE = (str, bytes, int, float, bool, type(None))
 
 
 def copy_content(value: Any) -> Any:
-    """Return a copy of message content that shares nothing that can change."""
+    """Return a copy of message content that shares nothing that can change; bytes of any kind become ``bytes``."""
     if isinstance(value, dict):
         return {key: item if isinstance(item, _IMMUTABLE) else copy_content(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [item if isinstance(item, _IMMUTABLE) else copy_content(item) for item in value]
-    return value if isinstance(value, _IMMUTABLE) else copy.deepcopy(value)
+    return bytes(value) if isinstance(value, bytearray | memoryview) else copy.deepcopy(value)
 
 
 # What the interface makes

@@ -11,8 +11,10 @@ from django.utils.module_loading import import_string
 from channels import conf
 from channels.exceptions import InvalidChannelLayerError
 from channels.layers.base import Delivery, Outgoing
-from channels.layers.batches import send_all, send_one_by_one, statistics_one_by_one
+from channels.layers.batches import receive_one, send_one_by_one, statistics_one_by_one
+from channels.layers.foreign import send_through
 from channels.routing import Router
+from channels.types import Content
 from channels.utils import name_that_thing
 
 DEFAULT_CHANNEL_LAYER = "default"
@@ -89,11 +91,16 @@ class ChannelLayerWrapper:
         """Return whether the layer reaches this process only. Subclasses of such a layer say so themselves."""
         return bool(vars(type(self.channel_layer)).get("local_only", False))
 
+    def send(self, channel: str, message: Content) -> None:
+        """Send through the layer; what it raises when it is full is a ``channels.exceptions.ChannelFull``, too."""
+        send_through(self.channel_layer, channel, message)
+
     def send_batch(self, batch: Sequence[Outgoing]) -> list[Exception | None]:
-        """Send ``batch``, through ``send`` and ``send_group`` one by one where those were replaced."""
-        if vars(self).keys() & {"send", "send_group"}:
+        """Send ``batch``; one by one where the layer cannot do better, or ``send`` or ``send_group`` was replaced."""
+        if vars(self).keys() & {"send", "send_group"} or not hasattr(self.channel_layer, "send_batch"):
             return send_one_by_one(self, batch)
-        return send_all(self.channel_layer, batch)
+        outcomes: list[Exception | None] = self.channel_layer.send_batch(batch)
+        return outcomes
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[list[Exception | None]], None]) -> None:
         """Send ``batch`` soon where the layer can write it together with what is asked next; else at once."""
@@ -113,8 +120,7 @@ class ChannelLayerWrapper:
             deliveries: list[Delivery] = self.channel_layer.receive_batch(channels, limit, timeout)
             return deliveries
         self.push()
-        channel, content = self.receive(channels, block=timeout > 0)
-        return [] if channel is None else [Delivery((channel,), content)]
+        return receive_one(self, channels, timeout)
 
     def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Put what was taken and not begun first on its channels again; return what the layer does not take back."""

@@ -4,9 +4,9 @@ Matching reads the message and changes nothing. Anything with ``match(message)``
 (consumer, keyword arguments), and ``channel_names()``, which returns a set, may stand in a routing.
 """
 
+import copy
 import inspect
 import re
-from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
@@ -149,28 +149,11 @@ class RouteClass(Route):
         super().__init__(resolved.channel_names(), resolved, **filters)
 
 
-class _Cut:
-    """A message as an included routing sees it: some values without the part that the prefix matched."""
-
-    def __init__(self, message: Any, values: dict[str, Any]) -> None:
-        self._message = message
-        self._values = values
-
-    @property
-    def content(self) -> Mapping[str, Any]:
-        return ChainMap(self._values, self._message.content)
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key] if key in self._values else self._message[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._message
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self._values[key] if key in self._values else self._message.get(key, default)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._message, name)
+def _cut(message: Any, prefixes: Mapping[str, re.Match[str]]) -> Any:
+    """Return ``message`` as an included routing sees it: without what the prefixes matched. The original stays."""
+    seen = copy.copy(message)
+    seen.content = {**message.content, **{name: found.string[found.end() :] for name, found in prefixes.items()}}
+    return seen
 
 
 class Include:
@@ -193,7 +176,7 @@ class Include:
             return None
         captured: dict[str, Any] = {}
         if prefixes:
-            message = _Cut(message, {name: found.string[found.end() :] for name, found in prefixes.items()})
+            message = _cut(message, prefixes)
             for found in prefixes.values():
                 captured.update(found.groupdict())
         for entry in self.routing:

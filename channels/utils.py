@@ -1,5 +1,6 @@
 """Naming things for people who read logs."""
 
+import functools
 import inspect
 from typing import Any
 
@@ -11,7 +12,9 @@ def printable(text: object) -> str:
 
 
 def name_that_thing(thing: Any) -> str:
-    """Return the dotted name of a function, class, bound method or instance; its repr if it has none."""
+    """Return the dotted name of a function, class, bound method, partial or instance; its repr if it has none."""
+    if isinstance(thing, functools.partial):
+        return name_that_thing(thing.func)
     if inspect.ismethod(thing):
         owner = thing.__self__ if inspect.isclass(thing.__self__) else type(thing.__self__)
         return f"{name_that_thing(owner)}.{thing.__name__}"

@@ -238,3 +238,10 @@ def test_importing_the_package_leaves_django_handlers_alone() -> None:
     """The view system is loaded by those who serve views; it would triple the time of the import."""
     script = "import sys, channels; sys.exit('django.core.handlers.asgi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_version_can_be_read_without_django() -> None:
+    """Tools that ask for nothing else need not install it."""
+    script = "import sys; sys.modules['django'] = None; import channels; print(channels.__version__)"
+    asked = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert (asked.stdout.strip(), asked.stderr) == (channels.__version__, "")

@@ -233,7 +233,7 @@ class WebsocketConsumer(BaseConsumer):
             raise ValueError("You must pass text or bytes")
         if text is not None and not isinstance(text, str):
             raise TypeError(f"text must be str, not {type(text).__name__}; JsonWebsocketConsumer sends other values.")
-        if data is not None and not isinstance(data, bytes):
+        if data is not None and not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"bytes must be bytes, not {type(data).__name__}.")
         return formats.websocket_send(text=text, data=data, close=close)
 

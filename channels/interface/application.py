@@ -20,7 +20,6 @@ from channels.interface.door import Door
 from channels.interface.drain import Drain
 from channels.interface.effects import Effects, ToClient
 from channels.interface.farewells import Farewells
-from channels.interface.foreign import make_asynchronous
 from channels.interface.limits import Limits
 from channels.interface.pages import denial, error_page
 from channels.interface.replies import ReplyRouter
@@ -28,6 +27,7 @@ from channels.interface.reports import answer_probe, tell_unwanted
 from channels.interface.requests import HttpConnection
 from channels.interface.sockets import WebsocketConnection
 from channels.interface.upkeep import Upkeep
+from channels.layers.foreign import make_asynchronous
 from channels.layers.upkeep import upkeep_of
 from channels.types import ActionLogger, Receive, Scope, Send
 

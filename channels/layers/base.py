@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from channels import exceptions, names
 from channels.formats import LAYER_CHANNEL
-from channels.layers.batches import send_one_by_one, statistics_one_by_one
+from channels.layers.batches import receive_one, send_one_by_one, statistics_one_by_one
 from channels.layers.twins import Delivery, Outgoing, ThreadedTwins
 from channels.types import Content
 
@@ -136,8 +136,7 @@ class BaseChannelLayer(ThreadedTwins):
             LayerUnavailable: The server behind the layer cannot be reached.
             TypeError: One of ``channels`` is not a name that can be received from.
         """
-        channel, content = self.receive(channels, block=timeout > 0)
-        return [] if channel is None or content is None else [Delivery((channel,), content)]
+        return receive_one(self, channels, timeout)
 
     def hand_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Put messages that ``receive_batch`` returned, and that nobody worked on, first on their channels again.

@@ -1,6 +1,7 @@
 """Batches on any layer: many messages or channels at a time, or one by one where the layer has nothing better."""
 
 import functools
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,16 +18,35 @@ def by_queue(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
     return queues
 
 
+POLL_SECONDS = 0.01
+"""How long to wait after a ``receive`` that should have waited and did not, as those of many layers of 1.x do."""
+
+
+def receive_one(layer: Any, channels: Sequence[str], timeout: float) -> list[Delivery]:
+    """``receive_batch`` by ``layer.receive``; does not come back at once and empty-handed if it may wait."""
+    began = time.monotonic()
+    channel, content = layer.receive(channels, block=timeout > 0)
+    if channel is not None:
+        return [Delivery((channel,), content)]
+    if timeout > 0 and time.monotonic() - began < POLL_SECONDS:
+        time.sleep(min(timeout, POLL_SECONDS))
+    return []
+
+
 def send_one_by_one(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | None]:
     """Send ``batch`` by ``layer.send`` and ``layer.send_group``, with the results of ``send_batch``."""
     outcomes: list[Exception | None] = []
+    full: dict[str, Exception] = {}
     for item in batch:
-        try:
-            (layer.send_group if item.to_group else layer.send)(item.name, item.content)
-        except (exceptions.ChannelFull, exceptions.MessageTooLarge, TypeError, AssertionError) as error:
-            outcomes.append(error)
-        else:
-            outcomes.append(None)
+        outcome = None if item.to_group else full.get(item.name)
+        if outcome is None:
+            try:
+                (layer.send_group if item.to_group else layer.send)(item.name, item.content)
+            except exceptions.ChannelFull as error:
+                outcome = full[item.name] = error
+            except (exceptions.MessageTooLarge, TypeError, AssertionError) as error:
+                outcome = error
+        outcomes.append(outcome)
     return outcomes
 
 

@@ -318,6 +318,14 @@ def test_send_may_close_too(sender):
     assert replies() == [{"text": "bye", "close": 4001}, {"close": True}]
 
 
+@pytest.mark.parametrize("data", [bytearray(b"x"), memoryview(b"x")])
+def test_send_takes_bytes_of_any_kind(sender, data):
+    """As databases and buffers give them."""
+    consumer, replies = sender
+    consumer.send(bytes=data)
+    assert replies() == [{"bytes": b"x"}]
+
+
 def test_send_needs_something_to_send(sender):
     """1.x's error."""
     with pytest.raises(ValueError, match=r"^You must pass text or bytes$"):

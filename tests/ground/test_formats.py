@@ -29,6 +29,14 @@ def test_copied_content_is_equal_and_shares_no_container(content):
     assert not set(containers(copied)) & set(containers(content))
 
 
+@pytest.mark.parametrize("data", [bytearray(b"x"), memoryview(b"x")])
+def test_bytes_of_any_kind_are_copied_as_bytes(data):
+    """So every layer carries what databases and buffers give."""
+    copied = formats.copy_content({"bytes": data, "list": [data]})
+    assert copied == {"bytes": b"x", "list": [b"x"]}
+    assert type(copied["bytes"]) is bytes
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1013, 3000, 4999])
 def test_close_codes_that_may_be_sent_are_read(code):
     """Codes an endpoint may send pass unchanged."""

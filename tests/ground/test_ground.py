@@ -1,5 +1,6 @@
 """Exceptions, counters, pauses, settings, console logging and names of things."""
 
+import functools
 import io
 import logging
 
@@ -122,10 +123,11 @@ class Thing:
         (Thing(), f"{__name__}.Thing"),
         (Thing().method, f"{__name__}.Thing.method"),
         (Thing.build, f"{__name__}.Thing.build"),
+        (functools.partial(name_that_thing, 1), "channels.utils.name_that_thing"),
         (name_that_thing, "channels.utils.name_that_thing"),
         ("text", "'text'"),
     ],
 )
 def test_things_are_named_by_their_path(thing, name):
-    """Functions, classes, instances and bound methods have dotted names."""
+    """Functions, classes, instances, bound methods and partials have dotted names."""
     assert name_that_thing(thing) == name

@@ -146,6 +146,27 @@ def test_included_routes_see_uncut_values_and_attributes():
     assert seen == {"path": "/x", "text": "t", "channel": "websocket.receive", "has": True}
 
 
+def test_routing_object_inside_an_include_may_do_all_that_a_message_allows():
+    """It gets a message of its own: changes reach neither the next route nor the consumer."""
+    seen = []
+
+    class Custom:
+        def match(self, message):
+            seen.extend([isinstance(message, Message), message["path"], dict(message.items()), message.copy()["path"]])
+            message["path"] = "/changed"
+
+        def channel_names(self):
+            return {"websocket.receive"}
+
+    original = message(path="/chat/x", text="t")
+    router = Router(
+        [include([Custom()], path="^/chat"), include([route("websocket.receive", first, path="^/x")], path="^/chat")]
+    )
+    assert router.match(original) == (first, {})
+    assert seen == [True, "/x", {"path": "/x", "text": "t"}, "/x"]
+    assert original["path"] == "/chat/x"
+
+
 @given(st.lists(st.text("abc/", min_size=1, max_size=4), min_size=1, max_size=5))
 def test_nested_includes_match_what_one_pattern_matches(parts):
     """Cutting prefix by prefix is the same as matching the whole."""

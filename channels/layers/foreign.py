@@ -1,0 +1,60 @@
+"""Layers of others, written for Channels 1.x: they know neither event loops nor this package's errors."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from channels.exceptions import ChannelFull, MessageTooLarge
+from channels.layers.base import DEFAULT_GROUP_EXPIRY, BaseChannelLayer
+from channels.types import Content
+
+_OURS: dict[str, type[Exception]] = {"ChannelFull": ChannelFull, "MessageTooLarge": MessageTooLarge}
+
+
+@functools.cache
+def _both(theirs: type[Exception], ours: type[Exception]) -> type[Exception]:
+    """Return the class of an error that projects catch as the layer's, and this package as its own."""
+    return type(theirs.__name__, (ours, theirs), {"__module__": theirs.__module__, "__doc__": theirs.__doc__})
+
+
+def send_through(layer: Any, channel: str, message: Content) -> None:
+    """``layer.send``; the ``ChannelFull`` and ``MessageTooLarge`` of the layer are this package's as well.
+
+    Raises:
+        ChannelFull: The channel is full.
+        MessageTooLarge: The layer cannot carry a message of this size.
+    """
+    try:
+        layer.send(channel, message)
+    except Exception as error:
+        for name, ours in _OURS.items():
+            theirs = getattr(layer, name, None)
+            if isinstance(theirs, type) and isinstance(error, theirs) and not isinstance(error, ours):
+                raise _both(theirs, ours)(*error.args) from error
+        raise
+
+
+class ForeignLayer(BaseChannelLayer):
+    """Gives such a layer what the interface needs, in threads and one message at a time.
+
+    Args:
+        layer: Has ``send``, ``receive`` and ``ChannelFull``, as layers of 1.x have.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(group_expiry=getattr(layer, "group_expiry", DEFAULT_GROUP_EXPIRY))
+        self._layer = layer
+
+    def send(self, channel: str, message: Content) -> None:
+        """Send through the layer; its own ``ChannelFull`` becomes ours."""
+        send_through(self._layer, channel, message)
+
+    def receive(self, channels: Sequence[str], block: bool = False) -> tuple[str | None, Content | None]:
+        """Receive through the layer."""
+        taken: tuple[str | None, Content | None] = self._layer.receive(list(channels), block=block)
+        return taken
+
+
+def make_asynchronous(layer: Any) -> Any:
+    """Return ``layer`` if event loops can use it, else something that lets them."""
+    return layer if hasattr(layer, "areceive_batch") else ForeignLayer(layer)

@@ -1,0 +1,134 @@
+"""Layers of others, as they were written for Channels 1.x: an object that can send and receive, and no more."""
+
+import asyncio
+import threading
+import time
+from collections import defaultdict, deque
+
+import pytest
+
+from channels import Channel, exceptions, route
+from channels.exceptions import ConsumeLater
+from channels.layers.batches import POLL_SECONDS
+from channels.layers.foreign import make_asynchronous
+from channels.message import pending_message_store
+from channels.registry import ChannelLayerWrapper
+from channels.worker import Worker
+
+CAPACITY = 3
+
+
+class OldLayer:
+    """Keeps everything in one process; whatever ``block`` says, it does not wait."""
+
+    class ChannelFull(Exception):
+        """Its own, as the draft asks of a layer."""
+
+    class MessageTooLarge(Exception):
+        """Its own, too."""
+
+    extensions = ()
+
+    def __init__(self):
+        self.queues = defaultdict(deque)
+        self.received = 0
+
+    def send(self, channel, message):
+        """Put a message on a channel."""
+        if "large" in message:
+            raise self.MessageTooLarge(channel)
+        if len(self.queues[channel]) >= CAPACITY:
+            raise self.ChannelFull(channel)
+        self.queues[channel].append(message)
+
+    def receive(self, channels, block=False):
+        """Return a message, or that there is none."""
+        self.received += 1
+        for channel in channels:
+            if self.queues[channel]:
+                return channel, self.queues[channel].popleft()
+        return None, None
+
+
+@pytest.fixture
+def raw():
+    """Such a layer."""
+    return OldLayer()
+
+
+@pytest.fixture
+def run(raw):
+    """Run a worker with some routes until a condition is met."""
+
+    def start(routes, until):
+        worker = Worker(ChannelLayerWrapper(raw, "old", routes), signal_handlers=False)
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not until() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        worker.termed = True
+        thread.join(30)
+        assert until()
+
+    return start
+
+
+def test_worker_pauses_where_a_receive_does_not_wait(raw, run):
+    """An idle worker leaves the processor alone."""
+    began = time.monotonic()
+    run([route("c", lambda message: None)], until=lambda: time.monotonic() > began + 0.3)
+    assert 2 <= raw.received <= (time.monotonic() - began) / POLL_SECONDS + 5
+
+
+def test_event_loop_pauses_where_a_receive_does_not_wait(raw):
+    """So does an interface."""
+    began = time.monotonic()
+    assert asyncio.run(make_asynchronous(raw).areceive_batch(["c"], timeout=1)) == []
+    assert time.monotonic() - began >= POLL_SECONDS / 2
+
+
+@pytest.mark.parametrize(("name", "content"), [("ChannelFull", {}), ("MessageTooLarge", {"large": True})])
+def test_error_of_the_layer_is_one_of_the_package_too(raw, name, content):
+    """Projects catch the one or the other."""
+    layer = ChannelLayerWrapper(raw, "old", [])
+    for _ in range(CAPACITY):
+        Channel("c", channel_layer=layer).send({})
+    for theirs in (getattr(layer, name), getattr(exceptions, name)):
+        with pytest.raises(theirs, match=r"^c$"):
+            Channel("c", channel_layer=layer).send(content)
+        with pytest.raises(theirs, match=r"^c$"):
+            layer.send("c", content)
+
+
+def test_sends_of_a_consumer_to_a_full_channel_are_tried_again(raw, run, monkeypatch):
+    """What has room is sent, and the rest when there is some, in order."""
+    monkeypatch.setattr(pending_message_store, "retry_interval", 0.01)
+    taken = []
+
+    def sends(message):
+        for n in range(CAPACITY + 2):
+            Channel("out", channel_layer=message.channel_layer).send({"n": n})
+
+    def is_done():
+        if raw.queues["out"]:
+            taken.append(raw.queues["out"].popleft()["n"])
+        return len(taken) >= CAPACITY + 2
+
+    raw.send("c", {})
+    run([route("c", sends)], until=is_done)
+    assert taken == list(range(CAPACITY + 2))
+
+
+def test_message_is_put_back(raw, run):
+    """``ConsumeLater`` asks nothing of the layer that it lacks."""
+    seen = []
+
+    def later(message):
+        seen.append(message.get("__retries__", 0))
+        if len(seen) < 3:
+            raise ConsumeLater
+
+    raw.send("c", {})
+    run([route("c", later)], until=lambda: len(seen) == 3)
+    assert seen == [0, 1, 2]
