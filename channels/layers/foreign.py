@@ -30,7 +30,7 @@ def send_through(layer: Any, channel: str, message: Content) -> None:
         for name, ours in _OURS.items():
             theirs = getattr(layer, name, None)
             if isinstance(theirs, type) and isinstance(error, theirs) and not isinstance(error, ours):
-                raise _both(theirs, ours)(*error.args) from error
+                raise _both(theirs, ours)(*error.args) from error  # type: ignore[arg-type]
         raise
 
 
