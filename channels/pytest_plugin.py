@@ -42,9 +42,10 @@ def channel_layer() -> "Iterator[ChannelLayerWrapper]":
     """Empty layers, in this process, for every alias of CHANNEL_LAYERS; yields the default one."""
     _require_django()
     from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
+    from channels.test.commits import settling_commits
     from channels.test.layers import fresh_layers
 
-    with fresh_layers(channel_layers.configs):
+    with settling_commits(), fresh_layers(channel_layers.configs):
         yield channel_layers[DEFAULT_CHANNEL_LAYER]
 
 

@@ -244,18 +244,32 @@ def unwatch(binding: "type[Binding]") -> None:
 def send_on_commit(group_names: Collection[str], message: Content, instance: Model, using: str | None) -> None:
     """Send ``message`` to groups once the change of ``instance`` is committed; never if it is rolled back."""
     alias = using or router.db_for_write(type(instance), instance=instance)
-    connections[alias].on_commit(functools.partial(_send, sorted(group_names), message))
+    connections[alias].on_commit(GroupSend(sorted(group_names), message))
 
 
-def _send(group_names: Collection[str], message: Content) -> None:
-    # Inside a consumer they wait for its end. Elsewhere they leave in one write, and one that fails is logged and
-    # counted: what was committed has happened, and whoever saved cannot take it back.
-    is_outermost = not pending_message_store.active
-    if is_outermost:
-        pending_message_store.prepare()
-    try:
-        for name in group_names:
-            Group(name).send(message)
-    finally:
+class GroupSend:
+    """A message to groups that waits for a commit; called once more, it does nothing.
+
+    Args:
+        group_names: The groups.
+        message: What to send.
+    """
+
+    def __init__(self, group_names: Sequence[str], message: Content) -> None:
+        self._group_names = group_names
+        self._message = message
+
+    def __call__(self) -> None:
+        """Send."""
+        # Inside a consumer they wait for its end. Elsewhere they leave in one write, and one that fails is logged and
+        # counted: what was committed has happened, and whoever saved cannot take it back.
+        names, self._group_names = self._group_names, ()
+        is_outermost = not pending_message_store.active
         if is_outermost:
-            pending_message_store.send_and_flush()
+            pending_message_store.prepare()
+        try:
+            for name in names:
+                Group(name).send(self._message)
+        finally:
+            if is_outermost:
+                pending_message_store.send_and_flush()

@@ -19,6 +19,7 @@ from channels.formats import REPLY_CHANNEL, copy_content
 from channels.message import Message
 from channels.registry import DEFAULT_CHANNEL_LAYER, ChannelLayerWrapper, channel_layers
 from channels.routing import Include
+from channels.test.commits import settle_commits, settling_commits
 from channels.test.layers import CLIENT_LETTERS, fresh_layers
 from channels.types import Consumer, Content
 
@@ -32,6 +33,7 @@ T = TypeVar("T")
 
 def take_message(channel: str, alias: str = DEFAULT_CHANNEL_LAYER) -> Message | None:
     """Take the next message of ``channel`` from the layer ``alias``; None if there is none."""
+    settle_commits()
     layer = channel_layers[alias]
     name, content = layer.receive([channel])
     return None if name is None else Message(content, name, layer)
@@ -55,6 +57,8 @@ class ChannelTestCaseMixin(_Base):
     # The place before ``setUp``, which subclasses override without calling ours.
     def _callSetUp(self) -> None:
         stack = ExitStack()
+        # First, so that nothing of what was stored for all tests reaches the layers of this one.
+        stack.enter_context(settling_commits())
         stack.enter_context(fresh_layers(self.test_channel_aliases))
         self.addCleanup(stack.close)
         super()._callSetUp()  # type: ignore[misc]
@@ -116,6 +120,7 @@ class Client:
 
     def join_group(self, name: str) -> None:
         """Make this client a member of the group ``name``."""
+        settle_commits()
         Group(name, channel_layer=self.channel_layer).add(self.reply_channel)
 
     def send(self, to: str, content: Content | None = None) -> None:
@@ -164,6 +169,7 @@ class Client:
         match = self.channel_layer.router.match(message)
         if match is None:
             raise AssertionError(f"Can't find consumer for message {message}: {message.content!r:.300}")
+        settle_commits()
         return consume(message, match, sender=type(self))
 
 

@@ -15,6 +15,7 @@ from channels.dispatch import act_on_error, dispatch
 from channels.exceptions import ConsumerSignal
 from channels.message import Message
 from channels.registry import ChannelLayerWrapper
+from channels.test.commits import settle_commits
 from channels.types import Consumer, Event
 
 SHUTDOWN_SECONDS = 2.0
@@ -88,10 +89,12 @@ class StageWorker:
     def run_until(self, is_done: Callable[[], bool], seconds: float) -> None:
         """Run everything until ``is_done``, or until nothing has happened for ``seconds``."""
         end = time.monotonic() + seconds
+        settle_commits()
         while not is_done() and (left := end - time.monotonic()) > 0:
             for delivery in self._loop.run_until_complete(self._await_something(left)):
                 for channel in delivery.channels:
                     dispatch(self._layer, channel, delivery.content, sender=type(self), on_error=self._on_error)
+                    settle_commits()
                 end = time.monotonic() + seconds
 
     async def _await_something(self, seconds: float) -> Any:

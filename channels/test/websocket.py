@@ -25,6 +25,7 @@ from channels.message import Message
 from channels.registry import DEFAULT_CHANNEL_LAYER
 from channels.sessions import session_for_reply_channel
 from channels.test.base import Client
+from channels.test.commits import settle_commits
 from channels.test.encoding import encode_cookies, encode_headers
 from channels.types import Content, Scope
 
@@ -244,6 +245,7 @@ class WSClient(Client):
 
     def _check_accept(self) -> None:
         """Read replies as the interface does in a handshake; what comes through groups waits for its end."""
+        settle_commits()
         for delivery in iter(lambda: self.channel_layer.receive_batch([self.reply_channel]), []):
             content, via_group = delivery[0].content, delivery[0].via_group
             if via_group:
