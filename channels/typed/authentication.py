@@ -6,12 +6,13 @@ Which of the two serves by default is in ``default_authenticator``.
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import Manager, QuerySet
 from django.http import Http404
@@ -20,6 +21,8 @@ from channels.typed.permissions import BasePermission
 from channels.utils import printable
 
 logger = logging.getLogger("django.channels.typed")
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 NOT_AUTHENTICATED = "Authentication credentials were not provided."
 NOT_PERMITTED = "You do not have permission to perform this action."
@@ -55,6 +58,10 @@ def make_result(status: int, data: Any, user: Any = None, obj: Any = None) -> Au
     return AuthenticationResult(status == HTTPStatus.OK, status, phrase, data, user, obj)
 
 
+SecurityScheme = Mapping[str, Any]
+"""How a client says who it is, as AsyncAPI writes it."""
+
+
 class BaseAuthenticator:
     """Base of authenticators. One is made for each handshake.
 
@@ -68,6 +75,16 @@ class BaseAuthenticator:
     @classmethod
     def validate_configuration(cls, consumer: type) -> None:
         """Warn about attributes of a consumer class that cannot be meant so."""
+
+    @classmethod
+    def security_schemes(cls, consumer: Any) -> dict[str, SecurityScheme]:
+        """Return how clients of a consumer class say who they are, for generated documents.
+
+        Returns:
+            Security schemes of AsyncAPI by name, one of which a client needs; empty where none is needed, or it is
+            not known which. Override it for an authenticator of your own.
+        """
+        return {}
 
     def check(self, request: Any, kwargs: dict[str, Any]) -> AuthenticationResult:
         """Return what comes of ``request``, the handshake; override this. Other errors than a refusal may be raised.
@@ -94,6 +111,10 @@ class DjangoAuthenticator(BaseAuthenticator):
     def validate_configuration(cls, consumer: Any) -> None:
         warn_about_objects(consumer, consumer.permission_classes or ())
 
+    @classmethod
+    def security_schemes(cls, consumer: Any) -> dict[str, SecurityScheme]:
+        return {"session": session_scheme()} if asks_who(consumer, consumer.permission_classes or ()) else {}
+
     def check(self, request: Any, kwargs: dict[str, Any]) -> AuthenticationResult:
         consumer = self.consumer
         view = SimpleNamespace(request=request, kwargs=kwargs, consumer=consumer)
@@ -114,6 +135,26 @@ class DjangoAuthenticator(BaseAuthenticator):
         if request.user.is_authenticated:
             return make_result(403, {"detail": NOT_PERMITTED}, request.user)
         return make_result(403, {"detail": NOT_AUTHENTICATED}, request.user)
+
+
+def session_scheme() -> SecurityScheme:
+    """Return the scheme of clients that are logged in on the site."""
+    description = "The cookie of a session that is logged in on the site."
+    return {"type": "httpApiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": description}
+
+
+def asks_who(consumer: Any, permissions: Sequence[Any]) -> bool:
+    """Return whether ``consumer``, with ``permissions``, does not admit just anybody."""
+    return consumer.login_required or not all(_admits_all(each, consumer.auth_method) for each in permissions)
+
+
+def _admits_all(permission: Any, method: str) -> bool:
+    # By names, which both libraries share; of what is combined with & and | nobody can tell.
+    asked = getattr(getattr(permission, "has_permission", None), "__qualname__", "")
+    admits = {"BasePermission.has_permission", "AllowAny.has_permission"}
+    if method.upper() in _SAFE_METHODS:
+        admits.add("IsAuthenticatedOrReadOnly.has_permission")
+    return asked in admits and not _asks_for_objects(permission)
 
 
 def has_queryset(consumer: Any) -> bool:
@@ -145,8 +186,7 @@ def find_object(consumer: Any, kwargs: dict[str, Any]) -> Any:
 
 def warn_about_objects(consumer: Any, permissions: Sequence[Any]) -> None:
     """Warn if ``permissions`` look at objects and ``consumer`` has none."""
-    base = BasePermission.has_object_permission.__qualname__
-    asks = [each for each in permissions if _asks_for_objects(each, base)]
+    asks = [each for each in permissions if _asks_for_objects(each)]
     if asks and not has_queryset(consumer):
         warnings.warn(
             f"The authenticator has permissions that may require object access, but no queryset is defined. "
@@ -156,6 +196,7 @@ def warn_about_objects(consumer: Any, permissions: Sequence[Any]) -> None:
         )
 
 
-def _asks_for_objects(permission: Any, base: str) -> bool:
+def _asks_for_objects(permission: Any) -> bool:
     method = getattr(permission, "has_object_permission", None)
+    base = BasePermission.has_object_permission.__qualname__
     return isinstance(permission, type) and method is not None and method.__qualname__ != base

@@ -1,7 +1,9 @@
 """The handshake as a view of Django REST framework: its authentication, permission and throttle classes decide."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from rest_framework.authentication import BasicAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -10,9 +12,12 @@ from rest_framework.response import Response
 from channels.typed.authentication import (
     AuthenticationResult,
     BaseAuthenticator,
+    SecurityScheme,
+    asks_who,
     find_object,
     has_queryset,
     make_result,
+    session_scheme,
     warn_about_objects,
 )
 
@@ -51,17 +56,21 @@ class RestAuthenticator(BaseAuthenticator):
 
     @classmethod
     def validate_configuration(cls, consumer: Any) -> None:
-        chosen = consumer.permission_classes
-        asked = GenericAPIView.permission_classes if chosen is None else chosen
+        asked = _chosen(consumer, "permission_classes")
         warn_about_objects(consumer, [each for each in asked if not _is_default(each)])
+
+    @classmethod
+    def security_schemes(cls, consumer: Any) -> dict[str, SecurityScheme]:
+        if not asks_who(consumer, _chosen(consumer, "permission_classes")):
+            return {}
+        ways = {each.__name__: _scheme_of(each) for each in _chosen(consumer, "authentication_classes")}
+        return {name: scheme for name, scheme in ways.items() if scheme is not None}
 
     def check(self, request: Any, kwargs: dict[str, Any]) -> AuthenticationResult:
         consumer = self.consumer
         view = HandshakeView(consumer=consumer)
         for name in ("authentication_classes", "permission_classes", "throttle_classes"):
-            chosen = getattr(consumer, name)
-            if chosen is not None:
-                setattr(view, name, chosen)
+            setattr(view, name, _chosen(consumer, name))
         if has_queryset(consumer):
             view.queryset = consumer.get_queryset()
         view.lookup_field = consumer.lookup_field
@@ -71,6 +80,27 @@ class RestAuthenticator(BaseAuthenticator):
         # Asked for only where it was found out: it would authenticate once more after a failure.
         user = view.request.user if response.status_code != 401 else None
         return make_result(response.status_code, response.data, user, view.found)
+
+
+def _chosen(consumer: Any, name: str) -> Sequence[Any]:
+    """Return the attribute ``name`` of ``consumer``, or if it is None the default of REST framework's settings."""
+    chosen: Sequence[Any] | None = getattr(consumer, name)
+    return getattr(GenericAPIView, name) if chosen is None else chosen
+
+
+def _scheme_of(authentication: Any) -> SecurityScheme | None:
+    """Return how clients use an authentication class; None if it does not say."""
+    if hasattr(authentication, "asyncapi_scheme"):
+        scheme: SecurityScheme = authentication.asyncapi_scheme
+        return scheme
+    if issubclass(authentication, SessionAuthentication):
+        return session_scheme()
+    if issubclass(authentication, BasicAuthentication):
+        return {"type": "http", "scheme": "basic", "description": "Name and password of a user."}
+    if issubclass(authentication, TokenAuthentication):
+        description = f"The word {authentication.keyword}, a space and the token of a user."
+        return {"type": "httpApiKey", "in": "header", "name": "Authorization", "description": description}
+    return None
 
 
 def _is_default(permission: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from channels.test import apply_routes
 from channels.test.typed import override_typed_settings
 from channels.typed.asyncapi import build_document, find_routes, write_document
-from tests.asyncapi import desk, everything
+from tests.asyncapi import desk, everything, test_security
 from tests.consumers_typed import conftest as typed
 from tests.support import node
 from tests.support.processes import ROOT
@@ -33,7 +33,8 @@ def test_documents_are_valid(tmp_path: Path) -> None:
     files = {}
     other = {"CAMELIZE": True, "MESSAGE_ACTION_KEY": "type"}
     kinds: list[Any] = [(desk.routes, {}, "json"), (desk.routes, other, "yaml"), (typed.ROUTES, {}, "json")]
-    kinds += [(everything.routes, {}, "json"), (everything.routes, other, "json")]
+    known = [each.as_route(path=f"^/{each.__name__}/$") for each in (test_security.Known, test_security.Anyhow)]
+    kinds += [(known, {}, "json"), (everything.routes, {}, "json"), (everything.routes, other, "json")]
     for routes, spelling, form in kinds:
         with apply_routes(routes), override_typed_settings(**spelling):
             document = build_document(find_routes())

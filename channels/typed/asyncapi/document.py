@@ -14,6 +14,7 @@ from channels.typed import settings
 from channels.typed.asyncapi.operations import make_operations
 from channels.typed.asyncapi.routes import TypedRoute
 from channels.typed.asyncapi.schemas import INCOMING, OUTGOING, Mode, Schemas, make_schemas
+from channels.typed.asyncapi.security import SecuritySchemes
 from channels.typed.asyncapi.speech import Speech, read_speech
 from channels.typed.messages import BaseMessage
 from channels.typed.wire import Spelling
@@ -50,8 +51,14 @@ def build_document(
     speeches = [read_speech(route) for route in routes]
     schemas = make_schemas(_models(speeches), Spelling.of_project())
     operations: dict[str, Any] = {}
+    security = SecuritySchemes()
     for speech in speeches:
-        make_operations(speech, schemas, operations)
+        make_operations(speech, schemas, operations, security.refer(speech.route.consumer))
+    components = {
+        "messages": _make_messages(schemas),
+        "schemas": dict(sorted(schemas.by_name.items())),
+        "securitySchemes": security.by_name,
+    }
     return {
         "asyncapi": ASYNCAPI,
         "info": {key: value for key, value in info.items() if value or key != "description"},
@@ -59,7 +66,7 @@ def build_document(
         "servers": {SERVER: _make_server(settings.get("WEBSOCKET_BASE_URL") if base_url is None else base_url)},
         "channels": {speech.route.name: _make_channel(speech, schemas) for speech in speeches},
         "operations": operations,
-        "components": {"messages": _make_messages(schemas), "schemas": dict(sorted(schemas.by_name.items()))},
+        "components": {key: value for key, value in components.items() if value or key != "securitySchemes"},
     }
 
 

@@ -1,6 +1,6 @@
 """The operations of a document: one for each handler, one for ``receive_message``, and what is sent beside."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from channels.typed.asyncapi.routes import unused_name
@@ -17,9 +17,11 @@ _OWN = {
 """What is sent beside the outputs of handlers."""
 
 
-def make_operations(speech: Speech, schemas: Schemas, operations: dict[str, Any]) -> None:
-    """Add the operations of a route to ``operations``, which all routes of a document share."""
-    writer = _Writer(speech.route.name, schemas, operations)
+def make_operations(
+    speech: Speech, schemas: Schemas, operations: dict[str, Any], security: Sequence[dict[str, str]]
+) -> None:
+    """Add the operations of a route, with the places of its security schemes, to those of all routes."""
+    writer = _Writer(speech.route.name, schemas, operations, security)
     for handler in speech.handlers:
         reply = writer.refer(handler.outputs, OUTGOING)
         answer = {"reply": {"channel": writer.channel, "messages": reply}} if reply else {}
@@ -47,10 +49,13 @@ def _told(handler: Handler) -> dict[str, Any]:
 class _Writer:
     """Writes the operations of one channel."""
 
-    def __init__(self, name: str, schemas: Schemas, operations: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, schemas: Schemas, operations: dict[str, Any], security: Sequence[dict[str, str]]
+    ) -> None:
         self._name = name
         self._schemas = schemas
         self._operations = operations
+        self._common = {"security": list(security)} if security else {}
 
     @property
     def channel(self) -> dict[str, str]:
@@ -68,5 +73,6 @@ class _Writer:
             "action": action,
             "channel": self.channel,
             "messages": self.refer(models, mode),
+            **self._common,
             **details,
         }

@@ -54,9 +54,16 @@ def describe_channels(document: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "name": name,
                 "sent": [each for each in operations if each["action"] == "receive"],
                 "received": [each for each in operations if each["action"] == "send"],
+                "security": _describe_security(operations, document),
             }
         )
     return described
+
+
+def _describe_security(operations: list[dict[str, Any]], document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = [each["$ref"].rpartition("/")[2] for each in operations[0].get("security", ())] if operations else []
+    schemes = document["components"].get("securitySchemes", {})
+    return [{**schemes[name], "id": name} for name in names]
 
 
 def _describe_operation(name: str, operation: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
