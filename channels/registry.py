@@ -1,5 +1,6 @@
 """From ``CHANNEL_LAYERS`` to layers: built on first use, one per alias and process, shared by all threads."""
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,19 @@ OLD_BACKENDS: Mapping[str, str] = {
     "asgi_ipc.core.IPCChannelLayer": _IPC,
 }
 """Backend paths of 1.x to the layers that took their place."""
+
+
+_SENDING = frozenset({"send", "send_group"})
+_RECEIVING = frozenset({"receive"})
+_BATCHES = {_SENDING: "send_batch", _RECEIVING: "receive_batch"}
+
+
+@functools.cache
+def _overrides(layer_class: type, methods: frozenset[str]) -> bool:
+    """Return whether a subclass of a layer that knows batches has one of ``methods`` of its own, and no batches."""
+    batch = _BATCHES[methods]
+    nearest: type | None = next((each for each in layer_class.__mro__ if {*methods, batch} & vars(each).keys()), None)
+    return nearest is not None and batch not in vars(nearest)
 
 
 class ChannelLayerWrapper:
@@ -87,6 +101,13 @@ class ChannelLayerWrapper:
             with self._router_lock:
                 self.routing, self._router = old
 
+    def _has_own(self, methods: frozenset[str]) -> bool:
+        """Return whether one of ``methods`` was replaced, here or on the layer, by who knows nothing of batches."""
+        layer = self.channel_layer
+        layer_class: Any = type(layer)
+        replaced = not (methods.isdisjoint(vars(self)) and methods.isdisjoint(getattr(layer, "__dict__", ())))
+        return replaced or _overrides(layer_class, methods)
+
     def local_only(self) -> bool:
         """Return whether the layer reaches this process only. Subclasses of such a layer say so themselves."""
         return bool(vars(type(self.channel_layer)).get("local_only", False))
@@ -97,14 +118,14 @@ class ChannelLayerWrapper:
 
     def send_batch(self, batch: Sequence[Outgoing]) -> list[Exception | None]:
         """Send ``batch``; one by one where the layer cannot do better, or ``send`` or ``send_group`` was replaced."""
-        if vars(self).keys() & {"send", "send_group"} or not hasattr(self.channel_layer, "send_batch"):
+        if self._has_own(_SENDING) or not hasattr(self.channel_layer, "send_batch"):
             return send_one_by_one(self, batch)
         outcomes: list[Exception | None] = self.channel_layer.send_batch(batch)
         return outcomes
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[list[Exception | None]], None]) -> None:
         """Send ``batch`` soon where the layer can write it together with what is asked next; else at once."""
-        if hasattr(self.channel_layer, "post_batch") and not vars(self).keys() & {"send", "send_group"}:
+        if hasattr(self.channel_layer, "post_batch") and not self._has_own(_SENDING):
             self.channel_layer.post_batch(batch, settle)
         else:
             settle(self.send_batch(batch))
@@ -116,7 +137,7 @@ class ChannelLayerWrapper:
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         """Take up to ``limit`` messages; one at a time where the layer cannot do better or ``receive`` was replaced."""
-        if "receive" not in vars(self) and hasattr(self.channel_layer, "receive_batch"):
+        if not self._has_own(_RECEIVING) and hasattr(self.channel_layer, "receive_batch"):
             deliveries: list[Delivery] = self.channel_layer.receive_batch(channels, limit, timeout)
             return deliveries
         self.push()

@@ -31,7 +31,7 @@ def walk(entries: Iterable[Any], filters: tuple[Mapping[str, Any], ...] = ()) ->
         filters: Those on the way to these entries.
     """
     for entry in entries:
-        on_the_way = (*filters, getattr(getattr(entry, "filters", None), "patterns", {}))
+        on_the_way = (*filters, getattr(entry, "filters", None) or getattr(entry, "prefixes", None) or {})
         if hasattr(entry, "consumer"):
             yield Routed(entry.consumer, frozenset(entry.channel_names()), on_the_way)
         elif hasattr(entry, "routing"):

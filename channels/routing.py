@@ -46,22 +46,22 @@ def _import_consumer(path: str) -> Any:
         raise ImproperlyConfigured(f"Cannot import consumer {path!r}: {error}") from error
 
 
-class _Filters:
+class _Filters(dict[str, re.Pattern[str]]):
     """Keyword filters of one route: each must match at the start of the message's value of that name."""
 
     def __init__(self, owner: str, filters: Mapping[str, Pattern]) -> None:
-        self.patterns: dict[str, re.Pattern[str]] = {}
+        super().__init__()
         for name, value in filters.items():
             pattern = re.compile(Router.normalise_re_arg(value))
             if pattern.groups != len(pattern.groupindex):
                 raise ValueError(
                     f"Filter for {name} on {owner} contains positional groups; only named groups are allowed."
                 )
-            self.patterns[name] = pattern
+            self[name] = pattern
 
     def match(self, message: Any) -> dict[str, re.Match[str]] | None:
         found = {}
-        for name, pattern in self.patterns.items():
+        for name, pattern in self.items():
             value = message.get(name)
             if isinstance(value, bytes):
                 # Bytes are matched as ASCII; what is not ASCII cannot match.
@@ -73,7 +73,7 @@ class _Filters:
         return found
 
     def __str__(self) -> str:
-        return " ".join(f"{name}={pattern.pattern}" for name, pattern in self.patterns.items())
+        return " ".join(f"{name}={pattern.pattern}" for name, pattern in self.items())
 
 
 class Route:
@@ -167,17 +167,17 @@ class Include:
 
     def __init__(self, routing: Routing, **filters: Pattern) -> None:
         self.routing = Router.resolve_routing(routing)
-        self.filters = _Filters("include", filters)
+        self.prefixes = _Filters("include", filters)
 
     def match(self, message: Any) -> Match | None:
         """Return the first match of the inner routing; its keyword arguments win over those of the prefixes."""
-        prefixes = self.filters.match(message)
-        if prefixes is None:
+        cuts = self.prefixes.match(message)
+        if cuts is None:
             return None
         captured: dict[str, Any] = {}
-        if prefixes:
-            message = _cut(message, prefixes)
-            for found in prefixes.values():
+        if cuts:
+            message = _cut(message, cuts)
+            for found in cuts.values():
                 captured.update(found.groupdict())
         for entry in self.routing:
             match = entry.match(message)

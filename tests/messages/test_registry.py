@@ -4,7 +4,9 @@ import threading
 
 import pytest
 
+from channels import Channel
 from channels.exceptions import InvalidChannelLayerError
+from channels.layers.base import Outgoing
 from channels.layers.inmemory import ChannelLayer
 from channels.registry import OLD_BACKENDS, ChannelLayerManager, ChannelLayerWrapper
 
@@ -125,6 +127,51 @@ def test_wrapper_asks_a_layer_that_has_no_more_for_one_channel_after_the_other()
 
     wrapper = ChannelLayerWrapper(Old(), "default", [])
     assert wrapper.statistics_of(["a", "bcd"]) == {"a": {"messages_pending": 1}, "bcd": {"messages_pending": 3}}
+
+
+class Spy(ChannelLayer):
+    """Notes what passes, as packages of 1.x do that knew of no batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def send(self, channel, message):
+        self.seen.append(("send", channel))
+        super().send(channel, message)
+
+    def send_group(self, group, message):
+        self.seen.append(("send_group", group))
+        super().send_group(group, message)
+
+    def receive(self, channels, block=False):
+        self.seen.append(("receive", *channels))
+        return super().receive(channels, block)
+
+
+def test_methods_that_a_subclass_of_a_layer_overrides_are_used():
+    """Sends of channels and groups and the receives of workers pass through them, batches or not."""
+    spy = Spy()
+    wrapper = ChannelLayerWrapper(spy, "default", [])
+    Channel("c", channel_layer=wrapper).send({})
+    wrapper.post_batch([Outgoing("g", {}, to_group=True)], lambda outcomes: spy.seen.append(outcomes))
+    assert wrapper.receive_batch(["c"])[0].channels == ("c",)
+    assert spy.seen == [("send", "c"), ("send_group", "g"), [None], ("receive", "c")]
+
+
+def test_batches_that_a_subclass_of_a_layer_overrides_are_used():
+    """Who overrides both is trusted to know what passes where."""
+
+    class Batched(Spy):
+        """Sends batches in its own way."""
+
+        def send_batch(self, batch):
+            self.seen.append(("send_batch", len(batch)))
+            return super().send_batch(batch)
+
+    spy = Batched()
+    assert ChannelLayerWrapper(spy, "default", []).send_batch([Outgoing("c", {})] * 2) == [None, None]
+    assert spy.seen == [("send_batch", 2)]
 
 
 def test_only_the_class_itself_is_local():

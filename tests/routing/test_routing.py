@@ -267,3 +267,16 @@ def test_routes_print_as_people_read_them():
     """Channels, filters and consumer."""
     text = str(route(["b", "a"], first, path="^/x"))
     assert text == f"a/b (path=^/x) -> {__name__}.first"
+
+
+def test_routing_can_be_looked_into():
+    """Debugging tools of 1.x list the routes with their channels, filters and prefixes."""
+    inner = route("websocket.connect", first, path=r"^/(?P<room>\w+)$", method="GET")
+    (outer,) = Router([include([inner], path="^/chat")]).root.routing
+    assert {name: pattern.pattern for name, pattern in outer.prefixes.items()} == {"path": "^/chat"}
+    (found,) = outer.routing
+    assert (found.channels, found.consumer) == ({"websocket.connect"}, first)
+    assert {name: pattern.pattern for name, pattern in found.filters.items()} == {
+        "path": r"^/(?P<room>\w+)$",
+        "method": "GET",
+    }
