@@ -103,6 +103,7 @@ KNOWN: Mapping[str, str] = {
     "websocket.closed.size": "1009: a frame larger than CHANNELS_MAX_FRAME_BYTES.",
     "websocket.closed.stop": "1012: the server ended without a word to its sockets.",
     "websocket.closed.timeout": "1000: the socket was open for CHANNELS_WEBSOCKET_TIMEOUT.",
+    "websocket.dropped.close_code": "A close code that may not be sent; the socket was closed with 1000.",
     "websocket.dropped.closed": "A reply for a socket that was closed.",
     "websocket.dropped.disconnect": "A websocket.disconnect found no room for a minute: consumers could not clean up.",
     "websocket.dropped.handshake": "A message of a group for a socket whose handshake failed, or waited for too long.",

@@ -1,14 +1,17 @@
 """Replies as the bridges want them: read once, however many connections they are for, with what they are to each."""
 
+import logging
 from typing import NamedTuple
 
-from channels import formats
+from channels import counters, formats
 from channels import variants as variant_texts
 from channels.formats import HttpReply, WebsocketReply
 from channels.interface.effects import ToClient
 from channels.interface.states import RequestInput, SocketInput
 from channels.types import Content
 from channels.variants import Variants
+
+logger = logging.getLogger("django.channels.interface")
 
 
 class SocketReply(NamedTuple):
@@ -58,6 +61,12 @@ def read_websocket(content: Content, channel: str = "a WebSocket's reply channel
         MalformedReply: It does not have the shape of a reply.
     """
     reply = formats.read_websocket_reply(content, channel)
+    close = content.get("close")
+    if close and close is not True and close != reply.close:
+        counters.add("websocket.dropped.close_code")
+        logger.warning(
+            "%s is closed with 1000: a message asked for the code %.100r, which may not be sent.", channel, close
+        )
     frames: tuple[ToClient, ...] = ()
     if reply.text is not None:
         frames = _text_frame(reply.text)

@@ -157,6 +157,16 @@ def test_reply_to_an_open_socket(reply: dict[str, Any], expected: list[Any]) -> 
     assert events(opened().reply(reply)) == expected
 
 
+@pytest.mark.parametrize(("code", "dropped"), [(2999, 1), (1006, 1), ("4001", 1), (True, 0), (1000, 0), (4001, 0)])
+def test_close_code_that_may_not_be_sent_is_logged(code: Any, dropped: int, caplog: pytest.LogCaptureFixture) -> None:
+    """And counted, as its sender would not learn of it otherwise."""
+    before = counters.value("websocket.dropped.close_code")
+    opened().reply({"close": code})
+    assert counters.value("websocket.dropped.close_code") == before + dropped
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * dropped
+    assert all(repr(code) in record.getMessage() for record in caplog.records)
+
+
 @pytest.mark.parametrize("reply", [{"text": "a", "bytes": b"b"}, {"content": "x"}, {}, {"text": 3}])
 @pytest.mark.parametrize("make", [connecting, opened])
 def test_malformed_reply_changes_nothing(make: Any, reply: dict[str, Any]) -> None:

@@ -177,6 +177,20 @@ def command() -> runserver.Command:
     return runserver.Command(stdout=io.StringIO(), no_color=True)
 
 
+@pytest.mark.parametrize(
+    ("forced", "mounted", "root_path"), [(None, "", ""), (None, "/site", "/site"), ("/forced", "/site", "/forced")]
+)
+def test_runserver_mounts_the_site_where_the_settings_say(
+    settings: Any, forced: str | None, mounted: str, root_path: str
+) -> None:
+    """Django's setting, as in 1.x, or the one that every server follows."""
+    settings.FORCE_SCRIPT_NAME, settings.CHANNELS_ROOT_PATH = forced, mounted
+    runner = command()
+    runner.use_asgi = True
+    application = runner.get_handler(http_timeout=60, websocket_handshake_timeout=5)
+    assert application.limits.root_path == root_path
+
+
 def test_log_action_writes_where_stderr_points_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """It reads ``sys.stderr`` when it writes."""
     console = io.StringIO()

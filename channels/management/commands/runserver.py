@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command as DjangoRunserver
 from django.core.management.base import CommandParser
 
+from channels import conf
 from channels.asgi import make_application
 from channels.interface.servers import UvicornServer
 from channels.log import setup_logger
@@ -108,7 +109,7 @@ class Command(DjangoRunserver):
             action_logger=self.log_action,
             http_timeout=options["http_timeout"],
             websocket_connect_timeout=options["websocket_handshake_timeout"],
-            root_path=getattr(settings, "FORCE_SCRIPT_NAME", None) or "",
+            root_path=settings.FORCE_SCRIPT_NAME or conf.get("CHANNELS_ROOT_PATH"),
         )
 
     def on_bind(self, server_port: int) -> None:
