@@ -16,8 +16,9 @@ from django.test import override_settings
 from channels.test.base import ChannelTestCase
 from channels.test.session import SocketClosed, SocketRefused, WebsocketSession
 from channels.typed import ACTION_COMPLETE, GROUP_ACTION_COMPLETE, BaseChannelEvent, BaseMessage, TypedConsumer
+from channels.typed.cases import decamelize
 from channels.typed.messages import AuthenticationMessage
-from channels.typed.wire import Spelling, decamelize
+from channels.typed.wire import Spelling
 
 __all__ = [
     "CapturedEvent",
@@ -43,7 +44,7 @@ class TypedMessages:
 
     def send_message(self, message: BaseMessage) -> None:
         """Send ``message`` as a client of the project would spell it."""
-        self.send(Spelling.of_project().encode(message))
+        self.send(Spelling.of_project().encode_content(message.model_dump(mode="json", by_alias=True)))
 
     def receive_json(self, timeout: float = TIMEOUT) -> Any:
         """Wait for a message and return it as it came.

@@ -1,8 +1,6 @@
 """Messages as text: models to JSON and back, keys in the spelling of the client, errors in the documented shape."""
 
-import functools
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,14 +8,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from channels.typed import settings
+from channels.typed.aliases import decamelize_for
+from channels.typed.cases import camel, camelize
 
 T = TypeVar("T")
 
 ACTION = "action"
-
-_NAME = re.compile(r"[a-z][a-zA-Z0-9_]*")
-_UNDERSCORED = re.compile(r"_([a-z])")
-_CAPITAL = re.compile(r"[A-Z]")
 
 
 class InvalidMessage(Exception):
@@ -39,38 +35,6 @@ def describe(kind: str, text: str) -> list[dict[str, Any]]:
     return [{"type": kind, "loc": [], "msg": text}]
 
 
-# One undoes the other for every name in snake_case, which those of pydantic do not: digits stay where they are, and
-# each capital letter is one word. Keys that begin otherwise than such a name are data, not names.
-
-
-@functools.lru_cache(maxsize=1024)
-def _camel(key: str) -> str:
-    return _UNDERSCORED.sub(lambda found: found[1].upper(), key) if _NAME.fullmatch(key) else key
-
-
-@functools.lru_cache(maxsize=1024)
-def _snake(key: str) -> str:
-    return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", key) if _NAME.fullmatch(key) else key
-
-
-def _map_keys(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, dict):
-        return {change(key) if isinstance(key, str) else key: _map_keys(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_map_keys(item, change) for item in value]
-    return value
-
-
-def camelize(value: Any) -> Any:
-    """Return ``value`` with every key that is a name in camelCase."""
-    return _map_keys(value, _camel)
-
-
-def decamelize(value: Any) -> Any:
-    """Return ``value`` with every key that is a name in snake_case."""
-    return _map_keys(value, _snake)
-
-
 def _move(content: Any, old: str, new: str) -> Any:
     """Return ``content`` with the key ``old`` called ``new``, in its place."""
     if not isinstance(content, dict) or old == new or old not in content:
@@ -83,7 +47,7 @@ class Spelling:
     """How keys are spelled for clients.
 
     Attributes:
-        action_key: The key that tells messages apart.
+        action_key: The key that tells messages apart, as they write it.
         is_camel: Whether keys are in camelCase.
     """
 
@@ -98,7 +62,8 @@ class Spelling:
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Spelling":
         """Return the spelling that ``options``, by the names of CHANNELS_TYPED, ask for."""
-        return cls(options["MESSAGE_ACTION_KEY"], bool(options["CAMELIZE"]))
+        action_key, is_camel = options["MESSAGE_ACTION_KEY"], bool(options["CAMELIZE"])
+        return cls(camel(action_key) if is_camel else action_key, is_camel)
 
     @property
     def is_plain(self) -> bool:
@@ -107,7 +72,7 @@ class Spelling:
 
     def key(self, name: str) -> str:
         """Return the field ``name`` of a message as clients see it."""
-        return _camel(name) if self.is_camel else name
+        return camel(name) if self.is_camel else name
 
     def encode(self, message: BaseModel) -> str:
         """Return ``message`` as JSON."""
@@ -127,7 +92,7 @@ class Spelling:
         """
         try:
             if not self.is_plain:
-                text = self._respell(text)
+                text = self._respell(adapter, text)
             return adapter.validate_json(text)
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=False, include_input=False)
@@ -135,7 +100,7 @@ class Spelling:
             reason = "malformed" if details[0]["type"] == "json_invalid" else "invalid"
             raise InvalidMessage(reason, details) from error
 
-    def _respell(self, text: bytes) -> bytes:
+    def _respell(self, adapter: TypeAdapter[Any], text: bytes) -> bytes:
         try:
             content = from_json(text)
         except ValueError as error:
@@ -143,7 +108,8 @@ class Spelling:
         if self.action_key != ACTION and isinstance(content, dict):
             # It would pass for the key that clients did not use.
             content.pop(ACTION, None)
-        return to_json(_move(decamelize(content) if self.is_camel else content, self.action_key, ACTION))
+        content = _move(content, self.action_key, ACTION)
+        return to_json(decamelize_for(adapter, content) if self.is_camel else content)
 
     def _spell_error(self, detail: Any) -> dict[str, Any]:
         """Return an error of pydantic with the key that clients know in the place of the model's."""

@@ -11,7 +11,7 @@ import pytest
 from django.test import override_settings
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, TypeAdapter
 
 from channels.message import Message
 from channels.test.typed import override_typed_settings
@@ -23,7 +23,8 @@ from channels.typed import (
     PongMessage,
     TypedConsumer,
 )
-from channels.typed.wire import camelize, decamelize
+from channels.typed.aliases import decamelize_for
+from channels.typed.cases import camelize, decamelize
 from tests.consumers_typed.rooms import Answer, ChatConsumer, ChatMessage, ChatPayload, NotifyEvent
 from tests.support.connection import Connection
 
@@ -116,6 +117,93 @@ def test_group_messages_are_camel_case_too(open_socket, settings):
         "isMine": False,
         "isCurrent": True,
     }
+
+
+class Parcel(BaseModel):
+    """Has aliases of both kinds, and models with and without them inside."""
+
+    weight: int = Field(alias="weightInGrams")
+    from_whom: str = Field(alias="sender")
+    sent_at: int
+    parts: list["Parcel | Detail"] = []
+    by_colour: dict[str, "Parcel"] = {}
+
+
+class SendParcel(BaseMessage):
+    """Sends a parcel."""
+
+    action: Literal["send_parcel"] = "send_parcel"
+    payload: Parcel
+
+
+class WeighMessage(BaseMessage):
+    """Has a field where the other has an alias."""
+
+    action: Literal["weigh"] = "weigh"
+    payload: Any = None
+    weight_in_grams: int
+
+
+class Office(TypedConsumer[SendParcel | WeighMessage]):
+    """Takes parcels."""
+
+    authentication_classes = []
+    permission_classes = []
+    send_authentication_message = False
+
+    def receive_message(self, message, **kwargs):
+        self.send_message(message)
+
+
+PARCEL = {"weightInGrams": 1, "sender": "ada", "sentAt": 2}
+
+
+@pytest.mark.parametrize("key", ["action", "messageKind", "message_kind"])
+def test_aliases_are_read_as_they_are(open_socket, settings, key):
+    """Other keys of the same model are camelCase, and so are fields of the same name elsewhere."""
+    settings.CHANNELS_TYPED = {"CAMELIZE": True, "MESSAGE_ACTION_KEY": key}
+    socket = open_socket(routes=[Office.as_route()], expect=None)
+    key = "action" if key == "action" else "messageKind"
+    detail = {"firstName": "ada", "homeTown": {"bigCity": 1}}
+    parcel = {**PARCEL, "parts": [detail, {**PARCEL, "parts": [PARCEL]}], "byColour": {"red": PARCEL}}
+    socket.send_json({key: "send_parcel", "payload": parcel})
+    answer = socket.receive_json()
+    assert answer[key] == "send_parcel"
+    inner = {"weight": 1, "fromWhom": "ada", "sentAt": 2, "parts": [], "byColour": {}}
+    middle = {**inner, "parts": [inner]}
+    assert answer["payload"] == {**inner, "parts": [detail, middle], "byColour": {"red": inner}}
+    socket.send_json({key: "weigh", "weightInGrams": 3})
+    assert socket.receive_json()["weightInGrams"] == 3
+
+
+@pytest.mark.parametrize("is_camel", [True, False])
+def test_sockets_of_tests_write_aliases(open_socket, settings, is_camel):
+    """As clients have to."""
+    settings.CHANNELS_TYPED = {"CAMELIZE": is_camel}
+    socket = open_socket(routes=[Office.as_route()], expect=None)
+    parcel = Parcel(weightInGrams=1, sender="ada", sent_at=2)
+    socket.send_message(SendParcel(payload=parcel))
+    assert socket.receive_json()["payload"]["weight"] == 1
+
+
+class Left(BaseModel):
+    """One of two that hold each other."""
+
+    it_self: "Left | Right | None" = Field(None, alias="itSelf")
+
+
+class Right(BaseModel):
+    """The other one."""
+
+    it_self: "Left | Right | None" = Field(None, alias="itSelf")
+
+
+def test_aliases_of_deep_messages_are_looked_for_once():
+    """On each level, although each could be one of two models, and those be one of two again."""
+    value = None
+    for _ in range(100):
+        value = {"itSelf": value}
+    assert decamelize_for(TypeAdapter(Left), value) == value
 
 
 def test_errors_name_keys_as_models_do(open_socket, settings):

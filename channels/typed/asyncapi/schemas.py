@@ -11,8 +11,9 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import to_json
 
 from channels.typed.asyncapi.examples import make_example
+from channels.typed.cases import camelize
 from channels.typed.messages import BaseMessage
-from channels.typed.wire import ACTION, InvalidMessage, Spelling, camelize
+from channels.typed.wire import ACTION, InvalidMessage, Spelling
 
 Mode = Literal["validation", "serialization"]
 INCOMING: Mode = "validation"
@@ -112,7 +113,7 @@ def _respell(schema: Any, spelling: Spelling) -> Any:
 
 def _mark_action(schema: Mapping[str, Any], spelling: Spelling) -> dict[str, Any]:
     """Return the schema of a message with its action first, required, and under the key of the project."""
-    key = spelling.key(spelling.action_key)
+    key = spelling.action_key
     action = {name: value for name, value in schema["properties"][ACTION].items() if name != "title"}
     others = {name: value for name, value in schema["properties"].items() if name not in (ACTION, key)}
     required = [name for name in schema.get("required", ()) if name not in (ACTION, key)]

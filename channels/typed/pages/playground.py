@@ -32,7 +32,7 @@ def _describe(route: TypedRoute) -> dict[str, Any]:
 def _drafts(route: TypedRoute) -> list[dict[str, Any]]:
     """Return something to begin with for each action; the page's user may change it."""
     spelling = Spelling.of_project()
-    key = spelling.key(spelling.action_key)
+    key = spelling.action_key
     schemas = make_schemas(((model, INCOMING) for model in route.consumer.protocol.incoming), spelling)
     drafts = []
     for model in route.consumer.protocol.incoming:

@@ -71,7 +71,7 @@ class PlaygroundView(Guarded, TemplateView):
         spelling = Spelling.of_project()
         playground = {
             "server": base_url_of(self.request),
-            "action_key": spelling.key(spelling.action_key),
+            "action_key": spelling.action_key,
             "consumers": describe_consumers(find_routes()),
         }
         title = settings.get("ASYNCAPI_TITLE")
