@@ -8,7 +8,7 @@ from django.core import checks
 from channels.checks.catalogue import TAG
 from channels.checks.consumers import check_decisions, check_origins
 from channels.checks.delays import check_delays
-from channels.checks.environment import check_distributions, check_runserver
+from channels.checks.environment import check_distributions, check_extras, check_runserver
 from channels.checks.layers import check_layers, check_local_layers, check_old_backends, check_redelivery
 from channels.checks.monitor import check_monitor
 from channels.checks.settings import (
@@ -30,6 +30,7 @@ ALWAYS = (
     check_decisions,
     check_session_engines,
     check_distributions,
+    check_extras,
     check_runserver,
     check_monitor,
 )

@@ -173,5 +173,12 @@ HASTY_ORDERING = Mistake(
     "check if no consumer enforces order.",
 )
 
+EXTRA_MISSING = Mistake(
+    "channels.W015",
+    "``CHANNELS_METRICS`` or ``CHANNELS_TRACING`` is set and the package that it needs is not installed: processes run "
+    "without it and show nothing.",
+    "Install the extra that the message names, or remove the setting.",
+)
+
 CATALOGUE = {mistake.id: mistake for mistake in list(globals().values()) if isinstance(mistake, Mistake)}
 """Every mistake by its id."""

@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage
 from django.core.management import get_commands, load_command_class
 
 from channels.checks import catalogue
+from channels.observe import extras
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
 
 OUR_RUNSERVER = "channels.management.commands.runserver"
@@ -21,6 +22,12 @@ def check_distributions(app_configs: Sequence[Any] | None, **kwargs: Any) -> lis
         return []
     text = f"The distribution channels {other} is installed beside channels-classic and overwrites its files."
     return [catalogue.OTHER_CHANNELS(text)]
+
+
+def check_extras(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What the settings ask for is installed."""
+    wanted = [extra for extra in (extras.METRICS, extras.TRACING) if extra.is_wanted]
+    return [catalogue.EXTRA_MISSING(f"{extra.complaint}.") for extra in wanted if extra.load() is None]
 
 
 def check_runserver(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from channels import conf, tracing
 from channels.layers.inspection import inspection_of
+from channels.observe import extras
 from channels.observe.presence import Presence
 from channels.signals import worker_ready
 from channels.types import Content
@@ -83,22 +84,21 @@ class Watch:
             self._pid, self._metrics = os.getpid(), None
             self._sources.clear()
             self._workers.clear()
-        if self._metrics is None and conf.get("CHANNELS_METRICS") is not None:
+        if self._metrics is None and extras.METRICS.is_wanted:
             self._metrics = self._serve_metrics()
 
     def _serve_metrics(self) -> str | None:
+        metrics = extras.METRICS.load()
+        if metrics is None:
+            logger.error(extras.METRICS.complaint)
+            return None
         try:
-            from channels.observe import metrics
-
-            address = metrics.serve(self.sources, conf.get("CHANNELS_METRICS"))
-        except ImportError:
-            logger.error("CHANNELS_METRICS needs prometheus-client: pip install 'channels-classic[metrics]'")
+            address: str = metrics.serve(self.sources, conf.get("CHANNELS_METRICS"))
         except (OSError, ValueError) as error:
             logger.error("The metrics of this process are not shown: %s", error)
-        else:
-            logger.info("Metrics at http://%s/metrics", address)
-            return address
-        return None
+            return None
+        logger.info("Metrics at http://%s/metrics", address)
+        return address
 
     def _add(self, source: Source) -> None:
         self._sources.append(source)
@@ -147,11 +147,10 @@ def connect() -> None:
 
 def start_tracing() -> None:
     """Follow messages from now on if the settings ask for it."""
-    if not conf.get("CHANNELS_TRACING"):
+    if not extras.TRACING.is_wanted:
         return
-    try:
-        from channels.observe.traces import OpenTelemetryTracer
-    except ImportError:
-        logger.error("CHANNELS_TRACING needs opentelemetry-api: pip install 'channels-classic[tracing]'")
+    traces = extras.TRACING.load()
+    if traces is None:
+        logger.error(extras.TRACING.complaint)
     else:
-        tracing.use(OpenTelemetryTracer())
+        tracing.use(traces.OpenTelemetryTracer())

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,25 @@ def test_order_that_does_not_wait_for_redelivery_is_told(
     settings.CHANNEL_LAYERS = {"default": {**REDIS, "CONFIG": config}}
     settings.CHANNELS_ORDERING_TIMEOUT = patience
     assert ids() == (["channels.W014"] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "module", "extra"),
+    [
+        ("CHANNELS_METRICS", "127.0.0.1:9400", "channels.observe.metrics", "metrics"),
+        ("CHANNELS_TRACING", True, "channels.observe.traces", "tracing"),
+    ],
+)
+def test_extra_that_is_asked_for_and_missing_is_told(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, setting: str, value: object, module: str, extra: str
+) -> None:
+    """With the command that installs it; where it is there, or nobody asks, nothing is said."""
+    monkeypatch.setitem(sys.modules, module, None)
+    assert ids() == []
+    setattr(settings, setting, value)
+    assert f"pip install 'channels-classic[{extra}]'" in only("W015").msg
+    monkeypatch.undo()
+    assert ids() == []
 
 
 # Settings

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
 
 from channels.message import Message
-from channels.test.typed import override_typed_settings
+from channels.test import apply_routes
+from channels.test.typed import TypedSession, override_typed_settings
 from channels.typed import (
     AuthenticationResult,
     BaseAuthenticator,
@@ -177,13 +178,13 @@ def test_aliases_are_read_as_they_are(open_socket, settings, key):
 
 
 @pytest.mark.parametrize("is_camel", [True, False])
-def test_sockets_of_tests_write_aliases(open_socket, settings, is_camel):
+def test_sockets_of_tests_write_aliases(db, settings, is_camel):
     """As clients have to."""
     settings.CHANNELS_TYPED = {"CAMELIZE": is_camel}
-    socket = open_socket(routes=[Office.as_route()], expect=None)
     parcel = Parcel(weightInGrams=1, sender="ada", sent_at=2)
-    socket.send_message(SendParcel(payload=parcel))
-    assert socket.receive_json()["payload"]["weight"] == 1
+    with apply_routes([Office.as_route()]), TypedSession("/") as socket:
+        socket.send_message(SendParcel(payload=parcel))
+        assert socket.receive_json()["payload"]["weight"] == 1
 
 
 class Left(BaseModel):
