@@ -91,6 +91,8 @@ def read_http(content: Content, channel: str = "an HTTP reply channel") -> Reque
         MalformedReply: It does not have the shape of a reply.
     """
     reply = formats.read_http_reply(content, channel)
+    if reply.status is None and isinstance(content.get("request"), dict):
+        return RequestReply(reply, RequestInput.PUSH)
     if reply.closed:
         return RequestReply(reply, RequestInput.BROKEN)
     if reply.status is None:

@@ -56,6 +56,7 @@ class RequestInput(_Fast):
     WHOLE = "a complete response"
     CHUNK = "a further message of a response"
     LAST = "the last message of a response"
+    PUSH = "something to push to the client, which no server does"
     BROKEN = "the end of a response that cannot be completed"
     MALFORMED = "a message that is no response"
     REFUSED = "the layer did not take it"

@@ -5,6 +5,8 @@ from typing import Any
 
 from channels import test
 
+__all__ = list(test.__all__)
+
 
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):

@@ -251,6 +251,13 @@ def test_begun_response_has_no_deadline() -> None:
     assert (list(bridge.expired()), bridge.state) == ([], State.ANSWERING)
 
 
+def test_push_is_dropped_and_the_response_follows() -> None:
+    """The draft has them for HTTP/2; clients of today do without."""
+    bridge = waiting()
+    assert list(bridge.reply({"request": {"method": "GET", "path": "/style.css"}})) == []
+    assert status(bridge.reply(WHOLE)) == 200
+
+
 @pytest.mark.parametrize(
     "reply", [{"content": b"x"}, {"status": "200"}, {"status": 99}, {"status": 200, "headers": [3]}]
 )

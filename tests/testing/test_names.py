@@ -31,6 +31,14 @@ def test_old_package_warns_and_leads_to_the_same():
     assert old is WSClient
 
 
+def test_old_package_brings_the_same_with_a_star():
+    """As test modules of the time began."""
+    found = {}
+    with pytest.warns(DeprecationWarning, match="channels.tests"):
+        exec("from channels.tests import *", found)
+    assert {name: found[name] for name in test.__all__} == {name: getattr(test, name) for name in test.__all__}
+
+
 def test_old_client_warns_when_it_is_made():
     """Importing it, as ``channels.test`` does, warns nobody."""
     with pytest.warns(DeprecationWarning, match="HttpClient is called WSClient"):
