@@ -11,6 +11,15 @@ from channels.types import Content
 _OURS: dict[str, type[Exception]] = {"ChannelFull": ChannelFull, "MessageTooLarge": MessageTooLarge}
 
 
+def _translate(layer: Any, error: Exception) -> type[Exception] | None:
+    """Return our class of what is an error of the layer's own; None for all others."""
+    for name, ours in _OURS.items():
+        theirs = getattr(layer, name, None)
+        if isinstance(theirs, type) and isinstance(error, theirs) and not isinstance(error, ours):
+            return ours
+    return None
+
+
 @functools.cache
 def _both(theirs: type[Exception], ours: type[Exception]) -> type[Exception]:
     """Return the class of an error that projects catch as the layer's, and this package as its own."""
@@ -27,11 +36,10 @@ def send_through(layer: Any, channel: str, message: Content) -> None:
     try:
         layer.send(channel, message)
     except Exception as error:
-        for name, ours in _OURS.items():
-            theirs = getattr(layer, name, None)
-            if isinstance(theirs, type) and isinstance(error, theirs) and not isinstance(error, ours):
-                raise _both(theirs, ours)(*error.args) from error  # type: ignore[arg-type]
-        raise
+        ours = _translate(layer, error)
+        if ours is None:
+            raise
+        raise _both(type(error), ours)(*error.args) from error  # type: ignore[arg-type]
 
 
 class ForeignLayer(BaseChannelLayer):
@@ -46,8 +54,14 @@ class ForeignLayer(BaseChannelLayer):
         self._layer = layer
 
     def send(self, channel: str, message: Content) -> None:
-        """Send through the layer; its own ``ChannelFull`` becomes ours."""
-        send_through(self._layer, channel, message)
+        """Send through the layer; its own ``ChannelFull`` and ``MessageTooLarge`` become ours."""
+        try:
+            self._layer.send(channel, message)
+        except Exception as error:
+            ours = _translate(self._layer, error)
+            if ours is None:
+                raise
+            raise ours(f"A message on {channel} was refused: {error!r}") from error
 
     def receive(self, channels: Sequence[str], block: bool = False) -> tuple[str | None, Content | None]:
         """Receive through the layer."""

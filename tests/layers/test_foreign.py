@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 import pytest
 
 from channels import Channel, exceptions, route
-from channels.exceptions import ConsumeLater
+from channels.exceptions import ChannelFull, ConsumeLater, MessageTooLarge
 from channels.layers.batches import POLL_SECONDS
 from channels.layers.foreign import make_asynchronous
 from channels.message import pending_message_store
@@ -86,6 +86,16 @@ def test_event_loop_pauses_where_a_receive_does_not_wait(raw):
     began = time.monotonic()
     assert asyncio.run(make_asynchronous(raw).areceive_batch(["c"], timeout=1)) == []
     assert time.monotonic() - began >= POLL_SECONDS / 2
+
+
+@pytest.mark.parametrize(("kind", "content"), [(ChannelFull, {}), (MessageTooLarge, {"large": True})])
+def test_interface_is_told_in_its_own_words(raw, kind, content):
+    """It counts and answers by the class of the error."""
+    for _ in range(CAPACITY):
+        raw.send("c", {})
+    with pytest.raises(kind) as caught:
+        asyncio.run(make_asynchronous(raw).asend("c", content))
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize(("name", "content"), [("ChannelFull", {}), ("MessageTooLarge", {"large": True})])
