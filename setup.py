@@ -38,6 +38,8 @@ EXTRAS["tests"] = [
     *EXTRAS["metrics"],
     *EXTRAS["tracing"],
     *EXTRAS["top"],
+    # Fuzzing guided by coverage; wheels only, and none for other systems.
+    'atheris>=2.3; sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.14"',
     "celery>=5.4",
     "codespell>=2.4",
     "check-jsonschema>=0.33",

@@ -5,11 +5,15 @@ from channels.types import Event, Scope
 
 _CONTENT_LENGTH = b"content-length"
 
+_MOST_DIGITS = 20
+"""What is longer is more than any limit already; Python refuses to read numbers of thousands of digits."""
+
 
 def announced_bytes(scope: Scope) -> int:
     """Return the length of the body that the request of ``scope`` announces, or 0."""
     lengths = [value for name, value in scope.get("headers", ()) if name.lower() == _CONTENT_LENGTH]
-    return int(lengths[0]) if lengths and lengths[0].strip().isdigit() else 0
+    digits = lengths[0].strip().lstrip(b"0")[:_MOST_DIGITS] if lengths else b""
+    return int(digits) if digits.isdigit() else 0
 
 
 def response_headers(scope: Scope, reply: HttpReply) -> list[tuple[bytes, bytes]]:

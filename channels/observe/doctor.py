@@ -18,6 +18,7 @@ from channels.exceptions import ChannelFull, LayerUnavailable
 from channels.layers.inspection import inspection_of
 from channels.observe import overview
 from channels.observe.overview import ChannelRow, Overview
+from channels.utils import printable
 
 ROUND_TRIPS = 5
 """How often the way to the layer and back is timed."""
@@ -222,8 +223,8 @@ class Doctor:
         deadline = time.monotonic() + self._standards.patience
         while len(answered) < len(sent) and (left := deadline - time.monotonic()) > 0:
             for delivery in self._layer.receive_batch([reply], len(sent), min(left, 1.0)):
-                number = delivery.content["number"]
-                if number in sent:
+                number = delivery.content.get("number")
+                if isinstance(number, int) and number in sent:
                     answered[number] = time.monotonic() - sent[number][1], delivery.content
         return answered
 
@@ -234,7 +235,8 @@ class Doctor:
                 "The processes that are there hang, or are busy with long consumers: see manage.py channels status.",
             )
         seconds, content = answer
-        text = f"Through {channel} and back in {seconds * 1000:.1f} ms (process {content['pid']} on {content['host']})."
+        where = printable(f"process {content.get('pid')} on {content.get('host')}")
+        text = f"Through {channel} and back in {seconds * 1000:.1f} ms ({where})."
         if seconds <= self._standards.slow_answer:
             return Finding(Level.GOOD, hop, text)
         return Finding(Level.SLOW, hop, text, "Its consumers are slow or too few: look at manage.py channels top.")

@@ -13,6 +13,8 @@ from typing import Any
 
 from channels import counters, names
 from channels.layers.inspection import Announcement, Inspection, inspection_of
+from channels.observe import announcements
+from channels.utils import printable
 
 logger = logging.getLogger("django.channels.observe")
 
@@ -188,18 +190,18 @@ def _processes(inspection: Inspection) -> list[ProcessRow]:
     for announcement in inspection.announced():
         try:
             rows.append(_process(announcement, now))
-        except (TypeError, ValueError, OverflowError) as error:
+        except ValueError as error:
             counters.add("process.dropped.malformed")
-            logger.warning("An announcement under %r is not one of a process: %s", announcement.name, error)
+            logger.warning("An announcement under %r is not one of a process: %s.", announcement.name, error)
     return sorted(rows, key=lambda row: (row.kind, row.host, row.pid, row.name))
 
 
 def _process(announcement: Announcement, now: float) -> ProcessRow:
-    details = dict(announcement.content)
+    details = announcements.read(announcement.content)
     said_at = float(details.pop("time", announcement.at))
     heard = max(0.0, now - announcement.at)
     return ProcessRow(
-        name=announcement.name,
+        name=printable(announcement.name),
         kind=str(details.pop("kind", "unknown")),
         host=str(details.pop("host", "")),
         pid=int(details.pop("pid", 0)),

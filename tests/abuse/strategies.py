@@ -108,6 +108,92 @@ ENTRIES: st.SearchStrategy[bytes] = st.one_of(
 """What may be found in a queue that somebody else can write to."""
 
 
+MEMBERS = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from(
+        [b"", b"!", b"a!", b"!a", b":group:g", b":alive:x!", b":stream:test", b"a b", b"x" * 500, b"\xff!a"]
+    ),
+)
+"""What may be found in a group."""
+
+TEXTS = st.one_of(st.binary(max_size=10), st.sampled_from([b"1e400", b"nan", b"-1", b"0", b"9" * 40, b" ", b"0x1"]))
+"""What may stand where a number should."""
+
+BLOBS = st.one_of(st.binary(max_size=20), PAYLOADS.map(lambda payload: b"\0\0" + payload))
+"""What may be kept for a connection."""
+
+
 def entry_of(content: Any, receivers: bytes = b"") -> bytes:
     """Return an entry that this layer reads, however odd the content."""
     return _entry(0, 60_000, receivers, msgpack.packb(content))
+
+
+REPLIES = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        (
+            *("text", "bytes", "close", "accept", "subprotocol", "status", "reason", "headers", "content", "closed"),
+            *("more_content", "paced", "identity", "texts_by_channel", "texts_by_identity", "__probe__"),
+        ),
+        VALUES,
+    )
+    | {
+        "status": st.sampled_from([0, 99, 100, 101, 200, 204, 304, 599, 600, -1, 10**9]) | VALUES,
+        "headers": st.lists(st.tuples(st.binary(max_size=6), st.binary(max_size=6)), max_size=3) | VALUES,
+        "close": st.sampled_from([True, 1000, 1006, 3000, 4999, 5000, -1, 2**40]) | VALUES,
+    },
+)
+"""What may be sent to a client: right, nearly right, and neither."""
+
+HEADER = st.tuples(
+    st.sampled_from(
+        [
+            b"cookie",
+            b"host",
+            b"origin",
+            b"content-length",
+            b"transfer-encoding",
+            b"reply-channel",
+            b"x_y",
+            b"",
+            b"daphne-root-path",
+            b"x-forwarded-for",
+            b"x-forwarded-proto",
+            b"sec-websocket-protocol",
+            b"\xff",
+        ]
+    ),
+    st.binary(max_size=12) | st.sampled_from([b"-1", b"1" * 5000, b"0x10", b"a!b", b"\xb2", b"chunked", b"/other"]),
+)
+
+SCOPES = st.fixed_dictionaries(
+    {},
+    optional={
+        "path": st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+        "raw_path": st.binary(max_size=8) | st.sampled_from([b"/%ff", b"/%", b"/%00", b"/\xff"]),
+        "query_string": st.binary(max_size=8),
+        "headers": st.lists(HEADER, max_size=4),
+        "client": st.none() | st.sampled_from([("", 0), ("::1%eth0", 1), ("::ffff:1.2.3.4", 1), ("x", None)]),
+        "server": st.none() | st.just(("a", None)),
+        "subprotocols": st.lists(st.text(st.characters(codec="ascii"), max_size=5), max_size=3),
+        "extensions": st.none() | st.just({}) | st.just({"websocket.http.response": {}}),
+        "http_version": st.sampled_from(["1.0", "1.1", "2", "9"]),
+    },
+)
+"""Scopes of connections, as a server makes them."""
+
+SOCKET_EVENTS = st.one_of(
+    st.builds(lambda text: {"type": "websocket.receive", "text": text}, st.text(max_size=30)),
+    st.builds(lambda data: {"type": "websocket.receive", "bytes": data}, st.binary(max_size=30)),
+    st.builds(lambda text: {"type": "websocket.receive", "text": text, "bytes": None}, st.text(max_size=3)),
+    st.just({"type": "websocket.receive"}),
+    st.just({"type": "websocket.disconnect"}),
+    st.just({"type": "websocket.disconnect", "code": None, "reason": "x"}),
+)
+
+"""Events of a socket, as a server reports them."""
+
+BODY_EVENTS = st.builds(
+    lambda body, more: {"type": "http.request", "body": body, "more_body": more}, st.binary(max_size=12), st.booleans()
+) | st.sampled_from([{"type": "http.request"}, {"type": "http.disconnect"}])
+"""Events of a request."""

@@ -13,28 +13,13 @@ from channels.interface.application import ChannelsApplication
 from channels.interface.limits import Limits
 from channels.layers.inmemory import ChannelLayer
 from channels.layers.redis import RedisChannelLayer
-from tests.abuse.strategies import CONTENTS, ENTRIES, VALUES, entry_of, fuzz
+from tests.abuse.strategies import BODY_EVENTS, CONTENTS, ENTRIES, REPLIES, SCOPES, SOCKET_EVENTS, entry_of, fuzz
+from tests.abuse.targets.events import check_response
 from tests.support.asgi import FakeConsumer, FakeServer
 from tests.support.loudness import Log
 from tests.support.redis import RedisServer
 
 pytestmark = pytest.mark.slow
-
-REPLIES = st.fixed_dictionaries(
-    {},
-    optional=dict.fromkeys(
-        (
-            *("text", "bytes", "close", "accept", "subprotocol", "status", "reason", "headers", "content", "closed"),
-            *("more_content", "paced", "identity", "texts_by_channel", "texts_by_identity", "__probe__"),
-        ),
-        VALUES,
-    )
-    | {
-        "status": st.sampled_from([0, 99, 100, 101, 200, 204, 304, 599, 600, -1, 10**9]) | VALUES,
-        "headers": st.lists(st.tuples(st.binary(max_size=6), st.binary(max_size=6)), max_size=3) | VALUES,
-        "close": st.sampled_from([True, 1000, 1006, 3000, 4999, 5000, -1, 2**40]) | VALUES,
-    },
-)
 
 
 @pytest.fixture
@@ -135,67 +120,7 @@ def test_any_reply_to_one_request_leaves_the_others_answered(layer: RedisChannel
     check()
 
 
-def check_response(events: list[Any]) -> None:
-    """Assert that ``events`` begin with a status that there is and headers without line breaks, if there are any."""
-    if not events:
-        return
-    start, *rest = events
-    assert start["type"] == "http.response.start"
-    assert 100 <= start["status"] <= 599
-    assert all(not set(b"\r\n\0") & set(name + value) for name, value in start["headers"])
-    assert all(event["type"] == "http.response.body" for event in rest)
-
-
-HEADER = st.tuples(
-    st.sampled_from(
-        [
-            b"cookie",
-            b"host",
-            b"origin",
-            b"content-length",
-            b"transfer-encoding",
-            b"reply-channel",
-            b"x_y",
-            b"",
-            b"daphne-root-path",
-            b"x-forwarded-for",
-            b"x-forwarded-proto",
-            b"sec-websocket-protocol",
-            b"\xff",
-        ]
-    ),
-    st.binary(max_size=12) | st.sampled_from([b"-1", b"1" * 5000, b"0x10", b"a!b", b"\xb2", b"chunked", b"/other"]),
-)
-
-SCOPES = st.fixed_dictionaries(
-    {},
-    optional={
-        "path": st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-        "raw_path": st.binary(max_size=8) | st.sampled_from([b"/%ff", b"/%", b"/%00", b"/\xff"]),
-        "query_string": st.binary(max_size=8),
-        "headers": st.lists(HEADER, max_size=4),
-        "client": st.none() | st.sampled_from([("", 0), ("::1%eth0", 1), ("::ffff:1.2.3.4", 1), ("x", None)]),
-        "server": st.none() | st.just(("a", None)),
-        "subprotocols": st.lists(st.text(st.characters(codec="ascii"), max_size=5), max_size=3),
-        "extensions": st.none() | st.just({}) | st.just({"websocket.http.response": {}}),
-        "http_version": st.sampled_from(["1.0", "1.1", "2", "9"]),
-    },
-)
-
 BUSY = {"client_requests_per_minute": 1_000_000, "client_handshakes_per_minute": 1_000_000, "max_body_bytes": 20}
-
-FRAMES = st.one_of(
-    st.builds(lambda text: {"type": "websocket.receive", "text": text}, st.text(max_size=30)),
-    st.builds(lambda data: {"type": "websocket.receive", "bytes": data}, st.binary(max_size=30)),
-    st.builds(lambda text: {"type": "websocket.receive", "text": text, "bytes": None}, st.text(max_size=3)),
-    st.just({"type": "websocket.receive"}),
-    st.just({"type": "websocket.disconnect"}),
-    st.just({"type": "websocket.disconnect", "code": None, "reason": "x"}),
-)
-
-BODIES = st.builds(
-    lambda body, more: {"type": "http.request", "body": body, "more_body": more}, st.binary(max_size=12), st.booleans()
-) | st.sampled_from([{"type": "http.request"}, {"type": "http.disconnect"}])
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
@@ -222,7 +147,7 @@ def test_any_client_is_served_or_refused(kind: str, log: Log) -> None:
         return await open_socket(application, FakeConsumer(layer))
 
     @fuzz(150 if kind == "websocket" else 40)  # Of a request it takes half a second to see that its client has gone.
-    @given(SCOPES, st.lists(FRAMES if kind == "websocket" else BODIES, max_size=4))
+    @given(SCOPES, st.lists(SOCKET_EVENTS if kind == "websocket" else BODY_EVENTS, max_size=4))
     def check(scope: Any, events: list[Any]) -> None:
         log.clear()
         asyncio.run(scenario(scope, events))

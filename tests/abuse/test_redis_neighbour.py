@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from channels import counters
 from channels.layers.redis import RedisChannelLayer
 from channels.layers.turns import Early, NextStep, Verdict
-from tests.abuse.strategies import ENTRIES, PAYLOADS, fuzz
+from tests.abuse.strategies import BLOBS, ENTRIES, MEMBERS, TEXTS, fuzz
 from tests.support.loudness import Log
 from tests.support.redis import RedisServer
 
@@ -134,14 +134,6 @@ def test_any_entry_of_a_stream_leaves_the_next_message_readable(make_layer: Make
     assert log.tracebacks == []
 
 
-MEMBERS = st.one_of(
-    st.binary(max_size=12),
-    st.sampled_from(
-        [b"", b"!", b"a!", b"!a", b":group:g", b":alive:x!", b":stream:test", b"a b", b"x" * 500, b"\xff!a"]
-    ),
-)
-
-
 @pytest.mark.parametrize(
     "config",
     [{}, {"name_key": "hidden", "symmetric_encryption_keys": KEYS}, {"channel_capacity": {"x": 1}}],
@@ -170,9 +162,6 @@ def test_any_member_of_a_group_leaves_the_others_in_it(make_layer: Make, config:
 
     check()
     assert log.tracebacks == []
-
-
-TEXTS = st.one_of(st.binary(max_size=10), st.sampled_from([b"1e400", b"nan", b"-1", b"0", b"9" * 40, b" ", b"0x1"]))
 
 
 @pytest.mark.parametrize(
@@ -205,8 +194,6 @@ def test_any_value_beside_a_queue_leaves_it_usable(make_layer: Make, key: str, l
     check()
     assert log.tracebacks == []
 
-
-BLOBS = st.one_of(st.binary(max_size=20), PAYLOADS.map(lambda payload: b"\0\0" + payload))
 
 LINES = st.dictionaries(
     st.sampled_from([b"next", b"running", b"due", b"state", b"early", b"e0", b"e1", b"e2", b"e3", b"ex"]),

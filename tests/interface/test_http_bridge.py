@@ -118,6 +118,14 @@ def test_announced_body_beyond_the_limit_gets_413_at_once() -> None:
     assert (status(effects), messages(effects)) == (413, [])
 
 
+@pytest.mark.parametrize("length", [b"9" * 5000, b"0" * 5000 + b"4"])
+def test_length_of_thousands_of_digits_is_too_long(length: bytes) -> None:
+    """It is a number all the same, which Python would not read."""
+    bridge = make_bridge(Limits(max_body_bytes=3), headers=[(b"content-length", length)])
+    effects = bridge.opened()
+    assert (status(effects), messages(effects)) == (413, [])
+
+
 def test_growing_body_beyond_the_limit_gets_413() -> None:
     """Chunked bodies announce nothing."""
     bridge = make_bridge(Limits(max_body_bytes=3))

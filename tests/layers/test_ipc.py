@@ -455,6 +455,49 @@ def test_unreadable_entry_is_skipped_and_counted(layer: IPCChannelLayer) -> None
     assert counters.value("message.dropped.unreadable") == before + 1
 
 
+def test_unreadable_line_begins_anew(layer: IPCChannelLayer) -> None:
+    """What is kept of an order and is none holds up nobody."""
+    connection = "websocket.send.x!y"
+    early = Early("websocket.receive", {"order": 2, "reply_channel": connection})
+    first = Early("websocket.connect", {"order": 0, "reply_channel": connection})
+    layer.turns.take(connection, early, 1.0, 10)
+    for body in (b"\xc1", b"\x80", b"\x81\xa4next\xa1x"):
+        layer._runner.change(lambda ledger, body=body: ledger.execute("UPDATE lines SET body = ?, due = 0", (body,)))
+        before = counters.value("message.dropped.unreadable")
+        assert layer.turns.take(connection, first, 1.0, 10).verdict is Verdict.RUN
+        assert counters.value("message.dropped.unreadable") == before + 1
+
+
+def test_unreadable_announcement_hides_no_other(layer: IPCChannelLayer) -> None:
+    """It is shown as what it is."""
+    layer.inspection.announce("a", {"kind": "worker"}, 60)
+    layer.inspection.announce("b", {"kind": "worker"}, 60)
+    layer._runner.change(lambda ledger: ledger.execute("UPDATE announced SET body = x'c1' WHERE name = 'a'"))
+    contents = {one.name: one.content for one in layer.inspection.announced()}
+    assert list(contents["a"]) == ["unreadable"]
+    assert contents["b"] == {"kind": "worker"}
+
+
+def test_unreadable_entry_is_shown_as_such(layer: IPCChannelLayer) -> None:
+    """Those who look at a queue see the others."""
+    layer._runner.change(lambda ledger: ledger.put("test.in", ["test.in"], b"\xc1", False, 10))
+    layer.send("test.in", {"n": 1})
+    first, second = layer.inspection.peek("test.in")
+    assert list(first.content) == ["unreadable"]
+    assert second.content == {"n": 1}
+
+
+def test_value_of_another_kind_is_reported(layer: IPCChannelLayer) -> None:
+    """SQLite keeps any; the error says what to do about it, and the file is usable when it is gone."""
+    layer.send("test.in", {})
+    layer._runner.change(lambda ledger: ledger.execute("UPDATE messages SET expires = 'never'"))
+    with pytest.raises(LayerUnavailable, match="Stop all processes that use it and remove it"):
+        layer.receive(["test.in"])
+    layer.flush()
+    layer.send("test.in", {"n": 1})
+    assert layer.receive(["test.in"]) == ("test.in", {"n": 1})
+
+
 # Waiting
 
 

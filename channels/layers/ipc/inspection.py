@@ -45,7 +45,7 @@ class LedgerInspection:
             ledger.execute("DELETE FROM announced WHERE until <= ?", (ledger.now,))
             return ledger.execute("SELECT name, body, at FROM announced ORDER BY name").fetchall()
 
-        return [Announcement(name, encoding.decode(body), at) for name, body, at in self._runner.change(read)]
+        return [Announcement(name, _decode(body), at) for name, body, at in self._runner.change(read)]
 
     def channels(self) -> list[str]:
         """Return the queues that hold messages or did lately."""
@@ -69,7 +69,7 @@ class LedgerInspection:
             return ledger.execute(question, (ledger.now + self._expiry, queue, limit)).fetchall()
 
         rows = self._runner.change(read)
-        return [Unread(tuple(channels.split(",")), encoding.decode(body), age) for age, channels, body in rows]
+        return [Unread(tuple(channels.split(",")), _decode(body), age) for age, channels, body in rows]
 
     def discard(self, channel: str) -> int:
         """Remove all messages of a queue."""
@@ -84,3 +84,10 @@ class LedgerInspection:
 
         count: int = self._runner.change(remove)
         return count
+
+
+def _decode(body: bytes) -> Content:
+    try:
+        return encoding.decode(body)
+    except ValueError as error:
+        return {"unreadable": str(error)}

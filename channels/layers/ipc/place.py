@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from channels.exceptions import ChannelFull, LayerUnavailable
+from channels.exceptions import ChannelFull, ChannelsError, LayerUnavailable
 from channels.layers.ipc import formats
 from channels.layers.ipc.bells import SUFFIX, Bells
 from channels.layers.ipc.ledger import Ledger
@@ -107,6 +107,14 @@ class Place:
             except OSError as error:
                 self._close()
                 raise self.unavailable(str(error)) from error
+            except (AttributeError, TypeError, ValueError, OverflowError) as error:
+                if isinstance(error, ChannelsError):
+                    raise
+                # SQLite keeps any value in any column.
+                self._close()
+                raise self.unavailable(
+                    f"its file holds what is not ours ({error}). Stop all processes that use it and remove it"
+                ) from error
 
     def _transact(self, operation: Callable[[Ledger], T]) -> tuple[T, Ledger]:
         connection = self._open()

@@ -4,14 +4,19 @@ What a line does is told in ``channels.layers.turns``.
 """
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from channels import counters
 from channels.layers import encoding
 from channels.layers.ipc.ledger import Ledger
 from channels.layers.ipc.steps import Runner
 from channels.layers.turns import FORGET_SECONDS, SHORTEST_LIFE, Early, Ended, Line, NextStep, Stalled, State, Taken
+from channels.types import Content
+
+logger = logging.getLogger("django.channels.layers")
 
 T = TypeVar("T")
 
@@ -80,7 +85,7 @@ class LedgerTurns:
         ).fetchall()
         found = []
         for connection, body in late:
-            line = _read(body)
+            line = _read(connection, body)
             found.append(line.give_up(connection, ledger.now))
             self._write(connection, line, ledger)
         return found
@@ -102,7 +107,7 @@ class LedgerTurns:
         row = ledger.execute(
             "SELECT body FROM lines WHERE connection = ? AND until > ?", (connection, ledger.now)
         ).fetchone()
-        line = _read(row[0]) if row else make()
+        line = _read(connection, row[0]) if row else make()
         if line is None:
             return None
         result = act(line, ledger.now)
@@ -130,13 +135,26 @@ def _pack(line: Line) -> bytes:
     )
 
 
-def _read(body: bytes) -> Line:
-    kept = encoding.decode(body)
+def _read(connection: str, body: bytes) -> Line:
+    """Return the line that was kept; a new one if that is none, as if nothing of the connection had come yet."""
+    try:
+        return _unpack(encoding.decode(body))
+    except (KeyError, TypeError, ValueError) as error:
+        counters.add("message.dropped.unreadable")
+        logger.error("What is kept of the order of %s is not of this layer: %r.", connection, error)
+        return Line()
+
+
+def _unpack(kept: Content) -> Line:
     early = [Early(channel, content) for channel, content in kept["early"]]
+    due = math.inf if kept["due"] is None else float(kept["due"])
+    number = kept["next"]
+    if not all(type(order) is int for order in (0 if number is None else number, *(one.order for one in early))):
+        raise TypeError("an order is no number")
     return Line(
-        next=kept["next"],
-        is_running=kept["is_running"],
-        due=math.inf if kept["due"] is None else kept["due"],
+        next=number,
+        is_running=bool(kept["is_running"]),
+        due=due,
         state=State(kept["state"]),
         early={message.order: message for message in early},
     )

@@ -10,6 +10,7 @@ from channels.channel import Channel, Group
 from channels.exceptions import ChannelsError
 from channels.layers.inspection import inspection_of
 from channels.management.inspecting.tables import brief, duration
+from channels.utils import printable
 
 Write = Callable[[str], Any]
 
@@ -30,7 +31,7 @@ def peek(layer: Any, write: Write, channel: str, limit: int) -> None:
     """Show the oldest messages of a channel."""
     unread = _checked(lambda: require_inspection(layer).peek(channel, limit))
     for one in unread:
-        write(f"{', '.join(one.channels)}  {duration(one.age)} old")
+        write(f"{printable(', '.join(one.channels))}  {duration(one.age)} old")
         write(f"  {brief(one.content)}")
     if not unread:
         write(f"Nothing waits on {channel}.")

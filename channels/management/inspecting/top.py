@@ -71,10 +71,12 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], alarming: C
     """Return a table to be drawn; rows whose first cell is among ``alarming`` stand out."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(box=SIMPLE_HEAD, expand=True)
     for at, column in enumerate(columns):
         drawn.add_column(column, justify="left" if at == 0 else "right", no_wrap=at == 0)
     for row in rows:
-        drawn.add_row(*map(str, row), style="bold red" if row[0] in alarming else None)
+        # As text: brackets in what processes say of themselves are no markup.
+        drawn.add_row(*(Text(str(cell)) for cell in row), style="bold red" if row[0] in alarming else None)
     return drawn

@@ -1,4 +1,4 @@
-"""Whatever a client puts into frames is answered or closes its socket, and what comes next is served."""
+"""Frames of any content: for consumers of JSON, streams and bindings, and typed consumers."""
 
 import datetime
 import json
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
-import pytest
-from hypothesis import given
+from django.db import transaction
+from django.test import override_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -18,10 +18,9 @@ from channels.binding.base import BindingMetaclass
 from channels.binding.websockets import WebsocketBinding
 from channels.generic.websockets import JsonWebsocketConsumer, WebsocketDemultiplexer
 from channels.typed import BaseMessage, PingMessage, PongMessage, TypedConsumer, ws_handler
-from tests.abuse.strategies import fuzz
+from tests.abuse.target import Check, target
 from tests.binding.desk.models import Box, Card, Label, Ticket
 from tests.support.connection import Connection
-from tests.support.loudness import Log
 
 TEXTS = st.text(st.characters(), max_size=8) | st.sampled_from(
     ["\0", "\ud800", "\u202e", "1", "-1", "1e999", "NaN", "0" * 200, "' OR 1=1 --", "pk", "__proto__", "{0.__class__}"]
@@ -96,102 +95,101 @@ def as_text(value: Any) -> str:
     return json.dumps(value)
 
 
-@pytest.fixture
-def streams(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[WebsocketDemultiplexer]]:
-    """A socket of several streams, two of which anybody may change rows by."""
-    monkeypatch.setattr(BindingMetaclass, "binding_classes", [])
+class Echo(JsonWebsocketConsumer):
+    """Sends back what it gets, on its stream or on the socket."""
 
-    def make_binding(bound: Any, fields: list[str]) -> Any:
-        return type(WebsocketBinding)(
-            "Open",
-            (WebsocketBinding,),
-            {
-                "model": bound,
-                "stream": "cards",
-                "fields": fields,
-                "group_names": classmethod(lambda cls, instance: []),
-                "has_permission": lambda self, user, action, pk: True,
-            },
-        )
-
-    cards = make_binding(Card, ["title", "note", "place", "due", "is_stamped", "box", "labels"])
-    tickets = make_binding(Ticket, ["__all__"])
-
-    class Echo(JsonWebsocketConsumer):
-        def receive(self, content: Any, multiplexer: Any = None, **kwargs: Any) -> None:
-            multiplexer.send({"echo": content})
-
-    class Streams(WebsocketDemultiplexer):
-        consumers: ClassVar[Any] = {"cards": cards.consumer, "tickets": tickets.consumer, "echo": Echo}
-
-    yield Streams
-    for binding in BindingMetaclass.binding_classes:
-        binding.unregister()
-    assert not any(watcher.bindings for watcher in changes._watchers.values())
+    def receive(self, content: Any, multiplexer: Any = None, **kwargs: Any) -> None:
+        """Say it again."""
+        (multiplexer or self).send({"echo": content})
 
 
-def serves(socket: Connection, frame: str, answer: Any) -> bool:
+def _serves(socket: Connection, frame: str, answer: Any) -> bool:
     """Return whether ``frame`` is answered with ``answer`` and nothing else."""
     return [json.loads(reply["text"]) for reply in socket.receive(frame)] == [answer]
 
 
-def test_any_frame_of_streams_is_answered_in_its_place(streams: Any, log: Log) -> None:
-    """With at most one answer, on a socket that stays open; rows that were not to be changed are as they were."""
-    socket = Connection([route_class(streams)])
-    socket.connect()
-    box = Box.objects.create(name="box")
-    Label.objects.create(name="label")
-    card = Card.objects.create(title="kept", secret="untouched", box=box)
-    Ticket.objects.create(text="kept", card=card)
+def _make_binding(bound: Any, fields: list[str]) -> Any:
+    """Return a binding by which anybody may change rows."""
+    return type(WebsocketBinding)(
+        "Open",
+        (WebsocketBinding,),
+        {
+            "model": bound,
+            "stream": "cards",
+            "fields": fields,
+            "group_names": classmethod(lambda cls, instance: []),
+            "has_permission": lambda self, user, action, pk: True,
+        },
+    )
 
-    @fuzz(250)
-    @given(SHAPED.map(as_text) | NOT_JSON | FRAMES.map(as_text))
-    def check(frame: str) -> None:
+
+@target(SHAPED.map(as_text) | NOT_JSON | FRAMES.map(as_text))
+def streams() -> Iterator[Check]:
+    """Multiplexed frames, and changes that bindings are to make: at most one answer each, on a socket that stays."""
+    before, BindingMetaclass.binding_classes = BindingMetaclass.binding_classes, []
+    cards = _make_binding(Card, ["title", "note", "place", "due", "is_stamped", "box", "labels"])
+    tickets = _make_binding(Ticket, ["__all__"])
+
+    class Streams(WebsocketDemultiplexer):
+        consumers: ClassVar[Any] = {"cards": cards.consumer, "tickets": tickets.consumer, "echo": Echo}
+
+    socket = Connection([route_class(Streams)])
+    socket.connect()
+
+    def try_frame(frame: str) -> None:
+        card = Card.objects.create(pk=1, title="kept", secret="untouched", box=Box.objects.create(pk=1, name="box"))
+        Label.objects.create(pk=1, name="label")
+        Ticket.objects.create(pk=1, text="kept", card=card)
         replies = socket.receive(frame)
         assert all(set(reply) == {"text"} for reply in replies)
         assert len(replies) <= 1
-        assert serves(
-            socket, '{"stream": "echo", "payload": {"a": 1}}', {"stream": "echo", "payload": {"echo": {"a": 1}}}
-        )
+        echo = {"stream": "echo", "payload": {"echo": {"a": 1}}}
+        assert _serves(socket, '{"stream": "echo", "payload": {"a": 1}}', echo)
+        assert set(Card.objects.values_list("secret", flat=True)) <= {"untouched", "safe"}
 
-    check()
-    assert log.tracebacks == []
-    assert set(Card.objects.values_list("secret", flat=True)) <= {"untouched", "safe"}
+    def check(frame: str) -> None:
+        with transaction.atomic():  # Each frame finds the same rows.
+            try_frame(frame)
+            transaction.set_rollback(True)
+
+    try:
+        yield check
+    finally:
+        for binding in BindingMetaclass.binding_classes:
+            binding.unregister()
+        BindingMetaclass.binding_classes = before
+        assert not any(watcher.bindings for watcher in changes._watchers.values())
 
 
-@fuzz(80)
-@given(data=st.binary(max_size=20))
-def test_any_bytes_are_refused_by_streams(data: bytes) -> None:
-    """Their frames are text."""
+@target(st.binary(max_size=20))
+def frames_of_bytes() -> Iterator[Check]:
+    """Bytes for streams, whose frames are text: each is refused."""
 
     class Streams(WebsocketDemultiplexer):
         consumers: ClassVar[Any] = {}
 
     socket = Connection([route_class(Streams)])
     socket.connect()
-    (reply,) = socket.receive(data=data)
-    assert json.loads(reply["text"])["error"]["code"] == "invalid_json"
+
+    def check(data: bytes) -> None:
+        (reply,) = socket.receive(data=data)
+        assert json.loads(reply["text"])["error"]["code"] == "invalid_json"
+
+    yield check
 
 
-def test_any_frame_of_a_json_consumer_is_taken_or_closes_the_socket(log: Log) -> None:
-    """What is JSON comes back as it was, everything else closes with 1007."""
-
-    class Echo(JsonWebsocketConsumer):
-        def receive(self, content: Any, **kwargs: Any) -> None:
-            self.send({"echo": content})
-
+@target(NOT_JSON | JSON.map(as_text))
+def json_frames() -> Iterator[Check]:
+    """Frames for a consumer of JSON: what is JSON comes back as it was, everything else closes with 1007."""
     socket = Connection([route_class(Echo)])
     socket.connect()
 
-    @fuzz(150)
-    @given(NOT_JSON | JSON.map(as_text))
     def check(frame: str) -> None:
         (reply,) = socket.receive(frame)
         assert "echo" in json.loads(reply["text"]) if "text" in reply else reply == {"close": 1007}
-        assert serves(socket, "[1]", {"echo": [1]})
+        assert _serves(socket, "[1]", {"echo": [1]})
 
-    check()
-    assert log.tracebacks == []
+    yield check
 
 
 class Things(BaseModel):
@@ -250,16 +248,10 @@ TYPED = st.one_of(
 )
 
 
-@pytest.mark.parametrize("spelling", [{}, {"CAMELIZE": True, "MESSAGE_ACTION_KEY": "kind"}], ids=["plain", "camel"])
-@pytest.mark.django_db
-def test_any_frame_of_a_typed_consumer_is_answered(settings: Any, spelling: Any, log: Log) -> None:
-    """With what was asked for or an error, until a flood of wrong ones closes the socket."""
-    settings.CHANNELS_TYPED = {**spelling, "SEND_AUTHENTICATION_MESSAGE": False}
+def _typed_check(spelling: dict[str, Any]) -> Iterator[Check]:
     consumer = type("Thinker", (Thinker,), {})
     key = spelling.get("MESSAGE_ACTION_KEY", "action")
 
-    @fuzz(120)
-    @given(NOT_JSON | TYPED.map(as_text))
     def check(frame: str) -> None:
         socket = Connection([route_class(consumer)])
         socket.connect()
@@ -268,5 +260,17 @@ def test_any_frame_of_a_typed_consumer_is_answered(settings: Any, spelling: Any,
         first, *_ = socket.receive(json.dumps({key: "ping", "payload": None}))
         assert json.loads(first["text"])[key] == "pong"
 
-    check()
-    assert log.tracebacks == []
+    with override_settings(CHANNELS_TYPED={**spelling, "SEND_AUTHENTICATION_MESSAGE": False}):
+        yield check
+
+
+@target(NOT_JSON | TYPED.map(as_text))
+def typed_frames() -> Iterator[Check]:
+    """Frames for a typed consumer: answered with what was asked for, or with an error."""
+    yield from _typed_check({})
+
+
+@target(NOT_JSON | TYPED.map(as_text))
+def typed_frames_in_camel_case() -> Iterator[Check]:
+    """The same with names in camel case, and another key for the action."""
+    yield from _typed_check({"CAMELIZE": True, "MESSAGE_ACTION_KEY": "kind"})
