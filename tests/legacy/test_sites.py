@@ -247,6 +247,7 @@ def test_site_of_1_1_runs(start_site):
     assert hear(clerk) == {"stream": "notes", "payload": {"note": "counted"}}
 
 
+@pytest.mark.slow
 def test_reminders_of_1_1_come(start_site):
     """A delay server on a database that 1.x migrated; reminders that are asked for again until there is no need."""
     site = start_site("site11", "inventory")
@@ -264,10 +265,10 @@ def test_reminders_of_1_1_come(start_site):
         database.execute(
             'INSERT INTO "channels.delay_delayedmessage" (due_date, channel_name, content) VALUES (?, ?, ?)', old
         )
-    make = "from stock.models import Item; Item.objects.create(pk={0}, shelf='a1', name='{1}', count=2)"
+    make = "Item.objects.create(pk={0}, shelf='a1', name='{1}', count=2)"
+    items = [make.format(pk, name) for pk, name in ((1, "nails"), (2, "screws"))]
     site.serve()
-    for pk, name in ((1, "nails"), (2, "screws")):
-        site.manage("shell", "-c", make.format(pk, name))
+    site.manage("shell", "-c", "; ".join(["from stock.models import Item", *items]))
     clerk = site.open("/stock/b2/")
     assert hear(clerk) == {"stream": "notes", "payload": {"shelf": "b2"}}
     site.processes.start(["manage.py", "rundelay"])
