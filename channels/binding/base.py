@@ -27,6 +27,9 @@ logger = logging.getLogger("django.channels")
 
 ALL_FIELDS = "__all__"
 
+_OF_THE_SOCKET = ("websocket.connect", "websocket.disconnect")
+"""Messages that ask for nothing, which demultiplexers pass on all the same."""
+
 
 class Binding(metaclass=BindingMetaclass):
     """Ties a model to groups: those who see a row are told what becomes of it, and may change it if permitted.
@@ -214,7 +217,7 @@ class Binding(metaclass=BindingMetaclass):
     @classmethod
     def trigger_inbound(cls, message: Message, **kwargs: Any) -> None:
         """Do what ``message`` asks for, if its user may; answer it if it is refused."""
-        if message.channel is not None and message.channel.name != "websocket.receive":
+        if message.channel is not None and message.channel.name in _OF_THE_SOCKET:
             return
         self = cls()
         self.message, self.kwargs = message, kwargs

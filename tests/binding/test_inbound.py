@@ -8,9 +8,12 @@ import pytest
 from rest_framework import serializers
 
 from channels import counters
+from channels.binding.base import Binding
 from channels.binding.websockets import WebsocketBinding
+from channels.dispatch import dispatch
 from channels.generic.websockets import WebsocketDemultiplexer
 from channels.routing import route
+from channels.worker import Worker
 from tests.binding.conftest import is_postgres
 from tests.binding.desk.models import Box, Card, Label, Ticket
 from tests.sessions.conftest import cookie, login, user, visitor
@@ -146,6 +149,35 @@ def test_plain_consumer_without_a_demultiplexer(opened):
 def test_connect_and_disconnect_are_not_for_bindings(opened, event):
     """The socket is accepted by the demultiplexer, and that is all."""
     assert getattr(page_of(opened()), event)() == ([{"accept": True}] if event == "connect" else [])
+
+
+class DatagramBinding(Binding):
+    """Takes changes of a protocol of its own: a line of action, key and title."""
+
+    model = None
+    channel_session_user = False
+
+    def deserialize(self, message):
+        action, key, title = message["data"].decode().split(" ")
+        return action, key or None, {"title": title}
+
+    def has_permission(self, user, action, pk):
+        return True
+
+    def create(self, data):
+        Card.objects.create(**data)
+
+    def update(self, pk, data):
+        Card.objects.filter(pk=pk).update(**data)
+
+
+def test_other_protocols_have_other_channels(bind):
+    """A binding of a protocol of its own takes what its server sends."""
+    bound = bind(Card, DatagramBinding, group_names=lambda cls, instance: [])
+    layer = make_layer([route("udp.receive", bound.consumer)])
+    dispatch(layer, "udp.receive", {"data": b"create  a"}, sender=Worker)
+    dispatch(layer, "udp.receive", {"data": b"update %d b" % Card.objects.get().pk}, sender=Worker)
+    assert Card.objects.get().title == "b"
 
 
 def test_own_actions(opened):
