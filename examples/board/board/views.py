@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import ValidationError
 from django.db import DataError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse_lazy
 from django.views.decorators.http import require_POST
-from django.views.generic import CreateView, DetailView
+from django.views.generic import DetailView
 
 from .bindings import CardBinding
-from .forms import SignInForm
 from .models import Board, Card
 
 
@@ -22,20 +19,6 @@ from .models import Board, Card
 def home(request: HttpRequest) -> HttpResponse:
     """Go to the first board."""
     return redirect(get_object_or_404(Board.objects.all()[:1]))
-
-
-class SignIn(CreateView):
-    """Take a name."""
-
-    form_class = SignInForm
-    template_name = "board/sign_in.html"
-    success_url = reverse_lazy("home")
-
-    def form_valid(self, form: SignInForm) -> HttpResponse:
-        """Make the account, then use it."""
-        response = super().form_valid(form)
-        login(self.request, self.object, "django.contrib.auth.backends.ModelBackend")
-        return response
 
 
 class BoardPage(LoginRequiredMixin, DetailView):

@@ -2,21 +2,14 @@
 
 from typing import Any
 
-from django import forms
+import common_sign_in
 from django.contrib.auth.models import User
 
 
-class SignInForm(forms.ModelForm):
-    """Take a name that nobody has. There is no password: the name lasts as long as the session."""
-
-    class Meta:
-        model = User
-        fields = ("username",)
-        labels = {"username": "Your name"}  # noqa: RUF012
-        help_texts = {"username": ""}  # noqa: RUF012
+class SignInForm(common_sign_in.SignInForm):
+    """Make the first visitor one of the staff, who may use the playground."""
 
     def save(self, commit: bool = True) -> Any:
-        """Make the account. The first one is of the staff, who may use the playground."""
-        self.instance.set_unusable_password()
+        """Make the account."""
         self.instance.is_staff = not User.objects.exists()
         return super().save(commit)

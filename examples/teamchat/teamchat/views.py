@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
 from django.core.exceptions import PermissionDenied
@@ -11,10 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_POST
-from django.views.generic import CreateView, DetailView, RedirectView
+from django.views.generic import DetailView, RedirectView
 
 from .consumers import RoomConsumer, room_group
-from .forms import SignInForm
 from .messages import TopicEvent
 from .models import Room
 from .permissions import is_member, may_change_topic
@@ -24,20 +22,6 @@ class Home(LoginRequiredMixin, RedirectView):
     """Go to the room of everybody."""
 
     url = reverse_lazy("room", args=["everybody"])
-
-
-class SignIn(CreateView):
-    """Take a name."""
-
-    form_class = SignInForm
-    template_name = "teamchat/sign_in.html"
-    success_url = reverse_lazy("home")
-
-    def form_valid(self, form: SignInForm) -> HttpResponse:
-        """Make the account, then use it."""
-        response = super().form_valid(form)
-        login(self.request, self.object, "django.contrib.auth.backends.ModelBackend")
-        return response
 
 
 class RoomPage(UserPassesTestMixin, DetailView):
