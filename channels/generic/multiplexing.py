@@ -10,6 +10,7 @@ import logging
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
 
 from channels import counters, formats
@@ -126,6 +127,14 @@ class WebsocketDemultiplexer(JsonWebsocketConsumer):
 
     multiplexer_class: ClassVar[type[WebsocketMultiplexer]] = WebsocketMultiplexer
     """What the consumers send with."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if vars(cls).get("mapping") and not cls.consumers:
+            raise ImproperlyConfigured(
+                f"{cls.__qualname__} has a mapping of streams to channels, as Channels 1.0 knew it. Name the consumers "
+                f"themselves: consumers = {{stream: consumer}}."
+            )
 
     def get_openers(self) -> Sequence[Opener]:
         """Return what is open around all streams, outermost first."""

@@ -74,6 +74,8 @@ NAMES: Mapping[str, Gone] = {
     "asgiref.inmemory": _inside(_LAYERS),
     "asgiref.base_layer": _inside("Derive from channels.layers.base.BaseChannelLayer."),
     "asgiref.conformance": _inside("Derive from the suite in channels.test.conformance."),
+    "asgiref.worker": _inside("Derive from channels.worker.Worker; its consumers are those of a routing."),
+    "asgiref.wsgi.WsgiToAsgiAdapter": _inside("Remove it: it was never complete. Route http.request to ViewConsumer."),
     "asgi_redis": _inside(_LAYERS),
     "asgi_ipc": _inside(_LAYERS),
     "daphne": _inside("Any ASGI server serves project.asgi; options are settings. See the page on servers."),

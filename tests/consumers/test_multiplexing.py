@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from channels import counters
 from channels.exceptions import SendNotAvailableOnDemultiplexer
@@ -299,3 +300,9 @@ def test_user_of_the_demultiplexer_is_that_of_its_streams(user, login, cookie):
     socket = connection(made, headers=cookie(login(user)))
     socket.connect()
     assert answer(socket.receive(frame("s", {})))["payload"] == {"user": "ada"}
+
+
+def test_mapping_to_channels_is_refused_with_the_remedy():
+    """Channels 1.0 had one; to ignore it would leave every frame unread."""
+    with pytest.raises(ImproperlyConfigured, match=r"Old has a mapping .* consumers = \{stream: consumer\}"):
+        type("Old", (WebsocketDemultiplexer,), {"mapping": {"echo": "echo.receive"}, "__qualname__": "Old"})
