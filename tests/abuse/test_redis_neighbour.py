@@ -14,6 +14,7 @@ from channels import counters
 from channels.layers.redis import RedisChannelLayer
 from channels.layers.turns import Early, NextStep, Verdict
 from tests.abuse.strategies import BLOBS, ENTRIES, MEMBERS, TEXTS, fuzz
+from tests.support.layers import making
 from tests.support.loudness import Log
 from tests.support.redis import RedisServer
 
@@ -27,15 +28,8 @@ Make = Callable[..., RedisChannelLayer]
 @pytest.fixture
 def make_layer(redis_server: RedisServer) -> Iterator[Make]:
     """Makes layers on one empty server."""
-    made: list[RedisChannelLayer] = []
-
-    def make(**config: Any) -> RedisChannelLayer:
-        made.append(RedisChannelLayer(hosts=[redis_server.url], **config))
-        return made[-1]
-
-    yield make
-    for layer in made:
-        layer.close()
+    with making(RedisChannelLayer, hosts=[redis_server.url]) as make:
+        yield make
 
 
 def dropped() -> int:

@@ -27,6 +27,7 @@ from channels.layers.ipc import layer as ipc_layer
 from channels.layers.ipc import place as ipc_place
 from channels.layers.ipc.steps import Runner
 from channels.layers.turns import Early, Verdict
+from tests.support.layers import making
 from tests.support.processes import ROOT, wait_for
 
 
@@ -40,15 +41,8 @@ def directory() -> Iterator[Path]:
 @pytest.fixture
 def make_layer(directory: Path) -> Iterator[Callable[..., IPCChannelLayer]]:
     """A function that makes layers which meet."""
-    made: list[IPCChannelLayer] = []
-
-    def make(**config: Any) -> IPCChannelLayer:
-        made.append(IPCChannelLayer(**{"directory": directory, **config}))
-        return made[-1]
-
-    yield make
-    for layer in made:
-        layer.close()
+    with making(IPCChannelLayer, directory=directory) as make:
+        yield make
 
 
 @pytest.fixture

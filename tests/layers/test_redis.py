@@ -16,29 +16,21 @@ from channels.layers.redis.copies import RECEIVERS_PER_ENTRY
 from channels.layers.redis.sending import ITEMS_PER_CALL
 from channels.layers.redis.shards import Moment, read_handshake
 from channels.layers.redis.statistics import QUEUES_PER_STEP
+from tests.support.layers import making
 from tests.support.redis import RedisServer
-
-
-@pytest.fixture
-def layer(redis_url: str) -> Iterator[RedisChannelLayer]:
-    """A layer on an empty server."""
-    layer = RedisChannelLayer(hosts=[redis_url])
-    yield layer
-    layer.close()
 
 
 @pytest.fixture
 def make_layer(redis_url: str) -> Iterator[Any]:
     """A function that makes layers on one empty server."""
-    made: list[RedisChannelLayer] = []
+    with making(RedisChannelLayer, hosts=[redis_url]) as make:
+        yield make
 
-    def make(**config: Any) -> RedisChannelLayer:
-        made.append(RedisChannelLayer(**{"hosts": [redis_url], **config}))
-        return made[-1]
 
-    yield make
-    for layer in made:
-        layer.close()
+@pytest.fixture
+def layer(make_layer: Any) -> RedisChannelLayer:
+    """A layer on an empty server."""
+    return make_layer()
 
 
 # Options

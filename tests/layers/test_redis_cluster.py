@@ -22,16 +22,6 @@ from tests.support.processes import free_port
 from tests.support.redis import RedisServer, find_newest, find_oldest
 
 
-@pytest.fixture(scope="module")
-def shared_cluster() -> Iterator[RedisCluster]:
-    """Three masters that the tests leave as they are."""
-    cluster = RedisCluster(find_newest())
-    try:
-        yield cluster.start()
-    finally:
-        cluster.close()
-
-
 @pytest.fixture
 def cluster(shared_cluster: RedisCluster) -> RedisCluster:
     """The same, empty."""

@@ -20,8 +20,9 @@ from channels.routing import route
 from channels.test.conformance import ConformanceTestCase
 from channels.worker import Worker
 from tests.support.cluster import RedisCluster
+from tests.support.layers import making
 from tests.support.processes import wait_for
-from tests.support.redis import RedisServer, find_newest
+from tests.support.redis import RedisServer
 
 DELIVERY = {"orders.*": AT_LEAST_ONCE}
 
@@ -111,16 +112,6 @@ def test_only_what_may_come_twice_may_be_sent_again(redis_server: RedisServer, c
     assert layer.may_repeat(channel) is repeats
 
 
-@pytest.fixture(scope="module")
-def shared_cluster() -> Iterator[RedisCluster]:
-    """Three masters that the tests leave as they are."""
-    cluster = RedisCluster(find_newest())
-    try:
-        yield cluster.start()
-    finally:
-        cluster.close()
-
-
 @pytest.mark.slow
 class TestCluster(DurableContract, unittest.TestCase):
     """On a cluster."""
@@ -159,15 +150,8 @@ def any_layer(request: pytest.FixtureRequest) -> Iterator[RedisChannelLayer]:
 @pytest.fixture
 def make_layer(redis_url: str) -> Iterator[Make]:
     """A function that makes layers on one empty server."""
-    made: list[RedisChannelLayer] = []
-
-    def make(**config: Any) -> RedisChannelLayer:
-        made.append(RedisChannelLayer(**{"hosts": [redis_url], "delivery": DELIVERY, **config}))
-        return made[-1]
-
-    yield make
-    for layer in made:
-        layer.close()
+    with making(RedisChannelLayer, hosts=[redis_url], delivery=DELIVERY) as make:
+        yield make
 
 
 # Options

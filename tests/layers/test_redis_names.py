@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from channels.layers.redis import RedisChannelLayer
+from tests.support.layers import making
 from tests.support.redis import RedisServer
 
 Make = Callable[..., RedisChannelLayer]
@@ -14,16 +15,9 @@ Make = Callable[..., RedisChannelLayer]
 @pytest.fixture
 def make_layer(redis_url: str) -> Iterator[Make]:
     """A function that makes layers with hidden names on one empty server."""
-    made: list[RedisChannelLayer] = []
-
-    def make(**config: Any) -> RedisChannelLayer:
-        secrets = {"symmetric_encryption_keys": ["old"], "name_key": "names"}
-        made.append(RedisChannelLayer(**{"hosts": [redis_url], **secrets, **config}))
-        return made[-1]
-
-    yield make
-    for layer in made:
-        layer.close()
+    secrets: dict[str, Any] = {"symmetric_encryption_keys": ["old"], "name_key": "names"}
+    with making(RedisChannelLayer, hosts=[redis_url], **secrets) as make:
+        yield make
 
 
 def everything(server: RedisServer) -> bytes:

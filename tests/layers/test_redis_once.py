@@ -10,21 +10,15 @@ from channels.layers.base import Outgoing
 from channels.layers.once import Marked, once_of
 from channels.layers.redis import RedisChannelLayer, RedisLocalChannelLayer
 from channels.registry import ChannelLayerWrapper
+from tests.support.layers import making
 
 
 @pytest.fixture(params=["newest", "oldest"])
 def make(request):
     """Return a function that makes layers on the newest or the oldest server."""
     server = request.getfixturevalue("redis_server" if request.param == "newest" else "old_redis_server")
-    made = []
-
-    def make_layer(**config):
-        made.append(RedisChannelLayer(**{"hosts": [server.url], **config}))
-        return made[-1]
-
-    yield make_layer
-    for layer in made:
-        layer.close()
+    with making(RedisChannelLayer, hosts=[server.url]) as make_layer:
+        yield make_layer
 
 
 def marked(channel, mark, **content):

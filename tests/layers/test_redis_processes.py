@@ -9,6 +9,7 @@ import pytest
 from channels import counters
 from channels.layers.base import Outgoing
 from channels.layers.redis import RedisChannelLayer
+from tests.support.layers import making
 from tests.support.redis import RedisServer
 
 Make = Callable[..., RedisChannelLayer]
@@ -22,15 +23,8 @@ def make_layer(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Make]
         config["hosts"] = [redis_url, f"{redis_url}?db=1"]
     if request.param == "capacities by name":
         config["channel_capacity"] = {"test.small*": 1}
-    made: list[RedisChannelLayer] = []
-
-    def make(**more: Any) -> RedisChannelLayer:
-        made.append(RedisChannelLayer(**{**config, **more}))
-        return made[-1]
-
-    yield make
-    for layer in made:
-        layer.close()
+    with making(RedisChannelLayer, **config) as make:
+        yield make
 
 
 def keys(layer: RedisChannelLayer, pattern: str) -> list[bytes]:
