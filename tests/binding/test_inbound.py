@@ -421,6 +421,18 @@ def test_binary_frame(opened):
     assert json.loads(reply["text"])["error"]["code"] == "invalid_json"
 
 
+def test_refusals_have_the_shape_that_the_binding_gives_them(opened):
+    """Packages that run actions of their own have answers of their own."""
+
+    def refuse(self, refused):
+        self.message.reply_channel.send(self.encode(self.stream, {"status": refused.code, "action": self.action}))
+
+    bound = opened(refuse=refuse, run_action=lambda self, *args: None, has_permission=lambda self, *args: False)
+    assert ask(page_of(bound), "list") == [
+        {"stream": "cards", "payload": {"status": "permission_denied", "action": "list"}}
+    ]
+
+
 def test_run_action_refuses_what_it_does_not_know(opened):
     """Called by hand, as in tests of projects."""
     with pytest.raises(ValueError, match="Bad action 'fly'"):

@@ -2,6 +2,7 @@
 
 import logging
 
+import django
 import pytest
 
 from channels import Channel, counters, dispatch, route
@@ -12,6 +13,7 @@ from channels.exceptions import (
     WebsocketCloseException,
 )
 from channels.layers.inmemory import ChannelLayer
+from channels.log import setup_logger
 from channels.registry import ChannelLayerWrapper
 from channels.signals import consumer_finished, consumer_started
 
@@ -103,6 +105,17 @@ def test_error_is_logged_and_ends_that_message_only(harness, caplog):
     assert record.name == "django.channels"
     assert "Error processing message with consumer" in record.message
     assert record.exc_info[0] is ValueError
+
+
+def test_admins_are_told_of_an_error(harness, settings, mailoutbox):
+    """By what Django does with errors where a project configures nothing."""
+    settings.ADMINS = ["ann@example.com"] if django.VERSION >= (6,) else [("Ann", "ann@example.com")]
+    setup_logger("django.channels")
+    harness.run(raising(ValueError("boom")), "websocket.receive")
+    (mail,) = mailoutbox
+    assert mail.to == ["ann@example.com"]
+    assert "Error processing message with consumer" in mail.subject
+    assert "ValueError" in mail.body
 
 
 def test_exit_inside_a_consumer_is_an_error_like_any_other(harness, caplog):
