@@ -253,9 +253,13 @@ class GroupSend:
     Args:
         group_names: The groups.
         message: What to send.
+
+    Attributes:
+        is_sent: Whether it was called.
     """
 
     def __init__(self, group_names: Sequence[str], message: Content) -> None:
+        self.is_sent = False
         self._group_names = group_names
         self._message = message
 
@@ -263,12 +267,14 @@ class GroupSend:
         """Send."""
         # Inside a consumer they wait for its end. Elsewhere they leave in one write, and one that fails is logged and
         # counted: what was committed has happened, and whoever saved cannot take it back.
-        names, self._group_names = self._group_names, ()
+        if self.is_sent:
+            return
+        self.is_sent = True
         is_outermost = not pending_message_store.active
         if is_outermost:
             pending_message_store.prepare()
         try:
-            for name in names:
+            for name in self._group_names:
                 Group(name).send(self._message)
         finally:
             if is_outermost:

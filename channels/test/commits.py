@@ -3,7 +3,7 @@
 Only what bindings send is concerned. Other callbacks of ``on_commit`` are for ``captureOnCommitCallbacks``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,9 +23,19 @@ def settle_commits(**kwargs: Any) -> None:
     for connection in connections.all(initialized_only=True):
         blocks = connection.atomic_blocks
         if connection.run_on_commit and blocks and all(block._from_testcase for block in blocks):  # type: ignore[attr-defined]
-            for _, callback, *_ in list(connection.run_on_commit):
-                if isinstance(callback, GroupSend):
-                    callback()
+            for send in reversed(_find_unsent(connection.run_on_commit)):
+                send()
+
+
+def _find_unsent(entries: Sequence[tuple[Any, ...]]) -> list[GroupSend]:
+    """Return what is to be sent yet, last first. All that stands before one that was sent was sent as well."""
+    found: list[GroupSend] = []
+    for _, callback, *_ in reversed(entries):
+        if isinstance(callback, GroupSend):
+            if callback.is_sent:
+                break
+            found.append(callback)
+    return found
 
 
 @contextmanager
