@@ -161,6 +161,11 @@ def test_server_reaches_meta():
     assert (meta["SERVER_NAME"], meta["SERVER_PORT"]) == ("example.com", "8000")
 
 
+def test_meta_says_that_others_run_beside():
+    """As WSGI servers say of threads and processes."""
+    assert (request().META["wsgi.multithread"], request().META["wsgi.multiprocess"]) == (True, True)
+
+
 def test_server_may_be_unknown():
     """Both keys are always there."""
     meta = from_content().META

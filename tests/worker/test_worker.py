@@ -241,6 +241,28 @@ def test_layer_that_takes_nothing_back_has_its_messages_run(run):
     assert gate.got == [0, 1, 2, 3, 4]
 
 
+def test_hooks_of_a_subclass_are_called(run):
+    """What projects of 1.x override: the filters, what happens before, and how signals are heard."""
+    called = []
+    recorder = Recorder()
+
+    class Own(Worker):
+        def apply_channel_filters(self, channels):
+            called.append(sorted(channels))
+            return ["b"]
+
+        def install_signal_handler(self):
+            called.append("signals")
+
+    layer = make_layer(route("a", recorder), route("b", recorder))
+    layer.send("a", {"n": 1})
+    layer.send("b", {"n": 2})
+    run(Own(layer))
+    assert recorder.done.wait(30)
+    assert recorder.got == [2]
+    assert called == ["signals", ["a", "b"]]
+
+
 def test_ready_signals_name_each_worker():
     """A group announces itself and its threads."""
     seen = []
