@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -24,10 +25,19 @@ class _Pace:
 
 
 class _Link:
-    """One connection through the proxy, both halves of it: the client's and the server's."""
+    """One connection through the proxy, both halves of it: the client's and the server's.
 
-    def __init__(self, pace: _Pace, *halves: socket.socket) -> None:
+    Args:
+        pace: How fast bytes pass.
+        halves: The sockets.
+        ended: Called with the link when both sides have ended and both sockets are closed.
+    """
+
+    def __init__(self, pace: _Pace, *halves: socket.socket, ended: "Callable[[_Link], None] | None" = None) -> None:
         self.halves = halves
+        self._ended = ended
+        self._lock = threading.Lock()
+        self._pumps = len(halves)
         self.is_silent = False
         self.loses_answers = False
         self.round_trips = 0
@@ -54,6 +64,14 @@ class _Link:
         except OSError:
             if not self.is_silent:
                 self.reset()  # As the network does where one end is gone.
+        with self._lock:
+            self._pumps -= 1
+            is_over = not self._pumps and not self.is_silent
+        if is_over:
+            for half in self.halves:
+                half.close()
+            if self._ended is not None:
+                self._ended(self)
 
     def _pass_on(self, data: bytes, target: socket.socket) -> None:
         if self._pace.rate == float("inf"):
@@ -88,7 +106,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._lock = threading.Lock()
-        self._links: list[_Link] = []
+        self._links: set[_Link] = set()
+        self._ended_round_trips = 0
         self._pace = _Pace()
         self._state = "open"
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -98,7 +117,7 @@ class Proxy:
     def round_trips(self) -> int:
         """How often a client spoke for the first time, or after the server had spoken, on all connections so far."""
         with self._lock:
-            return sum(link.round_trips for link in self._links)
+            return self._ended_round_trips + sum(link.round_trips for link in self._links)
 
     def cut(self) -> None:
         """Reset all connections, and each new one at once."""
@@ -151,16 +170,24 @@ class Proxy:
     def _take(self, client: socket.socket) -> None:
         if self._state == "open":
             try:
-                link = _Link(self._pace, client, socket.create_connection(("127.0.0.1", self.target), 5))
+                server = socket.create_connection(("127.0.0.1", self.target), 5)
             except OSError:
                 link = _Link(self._pace, client)
                 link.reset()
                 return
-            link.halves[1].settimeout(None)
+            server.settimeout(None)
+            link = _Link(self._pace, client, server, ended=self._forget)
+            self._links.add(link)
             link.start()
         else:
             link = _Link(self._pace, client)
             if self._state == "cut":
                 link.reset()
                 return
-        self._links.append(link)
+            self._links.add(link)
+
+    def _forget(self, link: _Link) -> None:
+        with self._lock:
+            if link in self._links:
+                self._links.remove(link)
+                self._ended_round_trips += link.round_trips
