@@ -240,6 +240,14 @@ def test_runworker_names_what_cannot_be_used(settings: Any, layer: dict[str, Any
         call_command("runworker", skip_checks=True)
 
 
+def test_runworker_names_a_setting_of_static_files_that_is_missing(settings: Any) -> None:
+    """Which Django asks for where its pages are served with them."""
+    settings.CHANNEL_LAYERS = INMEMORY
+    settings.DEBUG, settings.STATIC_URL = True, None
+    with pytest.raises(CommandError, match="STATIC_URL"):
+        call_command("runworker", skip_checks=True)
+
+
 class Elsewhere:
     """Stands for a worker, and keeps what it was made with."""
 

@@ -85,11 +85,11 @@ class Command(BaseCommand):
         """Return the layer, with its routing ready for messages.
 
         Raises:
-            CommandError: There is none, or it cannot be used by several processes.
+            CommandError: There is none, it cannot be used by several processes, or a setting of the site is wrong.
         """
         try:
             layer = channel_layers[alias]
-            router = layer.router
+            layer.router.check_default(http_consumer=http_consumer(serve_static=settings.DEBUG))
         except (KeyError, InvalidChannelLayerError, ImproperlyConfigured) as error:
             raise CommandError(str(error.args[0] if error.args else error)) from error
         if layer.local_only():
@@ -97,7 +97,6 @@ class Command(BaseCommand):
                 "You cannot span multiple processes with the in-memory layer. "
                 "Change your settings to use a cross-process channel layer."
             )
-        router.check_default(http_consumer=http_consumer(serve_static=settings.DEBUG))
         return layer
 
     def run_worker(self, layer: Any, limits: Limits, options: dict[str, Any], link: ToSupervisor | None) -> None:
