@@ -193,8 +193,18 @@ def _answer_failure(message: Message, status: int) -> None:
     if message.reply_channel is None or message.channel is None:
         return
     name = message.channel.name
-    if name == "websocket.connect" or (name == "http.request" and not _replies(message)):
+    if name == "websocket.connect":
+        # Before what the consumer sent: after an accept it would be too late to refuse.
+        _send_first(message, _ANSWERED[name](status))
+    elif name == "http.request" and not _replies(message):
         message.reply_channel.send(_ANSWERED[name](status))
+
+
+def _send_first(message: Message, content: Content) -> None:
+    """Let ``content`` leave for the connection of ``message`` before all that its consumer sent."""
+    if tracing.active is not None:
+        tracing.active.carry(content)
+    pending_message_store.put_first(message.reply_channel, content)  # type: ignore[arg-type]
 
 
 def _error_page(status: int) -> Content:
@@ -265,7 +275,4 @@ def _settle_handshake(message: Message, consumer: Consumer, result: Any) -> None
             else "it waits for a later message to decide (CHANNELS_AUTO_ACCEPT is off).",
         )
     if accepts:
-        accept = formats.websocket_accept()
-        if tracing.active is not None:
-            tracing.active.carry(accept)
-        pending_message_store.put_first(message.reply_channel, accept)
+        _send_first(message, formats.websocket_accept())

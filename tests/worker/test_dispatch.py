@@ -127,7 +127,18 @@ def test_exit_inside_a_consumer_is_an_error_like_any_other(harness, caplog):
 def test_failed_connect_refuses_the_handshake(harness):
     """The client is not left waiting."""
     replies = harness.run(raising(ValueError("boom")))
-    assert replies[-1] == {"close": True, "status": 500, "reason": ""}
+    assert replies[0] == {"close": True, "status": 500, "reason": ""}
+
+
+def test_failed_connect_refuses_the_handshake_that_it_accepted(harness):
+    """The refusal comes first: no socket opens for a moment, and what was sent to it is too late."""
+
+    def accepts_and_fails(message):
+        message.reply_channel.send({"accept": True, "text": "hello"})
+        raise ValueError("boom")
+
+    replies = harness.run(accepts_and_fails)
+    assert replies == [{"close": True, "status": 500, "reason": ""}, {"accept": True, "text": "hello"}]
 
 
 def test_failed_request_is_answered_with_500(harness):
