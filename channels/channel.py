@@ -69,6 +69,10 @@ class Channel(_Named):
         return self.name
 
 
+def _name_of(channel: Channel | str) -> str:
+    return channel.name if isinstance(channel, Channel) else channel
+
+
 class Group(_Named):
     """A set of channels on a layer; what is sent to it is copied to every member."""
 
@@ -76,11 +80,11 @@ class Group(_Named):
 
     def add(self, channel: Channel | str) -> None:
         """Make ``channel`` a member at once; again renews the membership."""
-        self.channel_layer.group_add(self.name, channel.name if isinstance(channel, Channel) else channel)
+        self.channel_layer.group_add(self.name, _name_of(channel))
 
     def discard(self, channel: Channel | str) -> None:
         """End the membership of ``channel`` at once; does nothing if there is none."""
-        self.channel_layer.group_discard(self.name, channel.name if isinstance(channel, Channel) else channel)
+        self.channel_layer.group_discard(self.name, _name_of(channel))
 
     def channels(self) -> list[str]:
         """Return the names of the members. Reads the whole group: not for every message."""

@@ -62,7 +62,7 @@ def dispatch(
     """
     logger.debug("Got message on %s (reply %s)", channel, content.get(formats.REPLY_CHANNEL, "none"))
     message = Message(content, channel, layer)
-    message.__doomed__ = content.get(formats.RETRIES, 0) >= message_retries  # type: ignore[attr-defined]
+    message.__doomed__ = content.get(formats.RETRIES, 0) >= message_retries
     if probes.PROBE in content:
         if callback is not None:
             callback(channel, message)
@@ -216,12 +216,12 @@ _ANSWERED: Mapping[str, Callable[[int], Content]] = {
     "http.request": _error_page,
     "websocket.connect": formats.websocket_deny,
 }
-"""Messages whose sender waits, and what he is told when nothing else can be."""
+"""Messages whose sender waits, and what it is told when nothing else can be."""
 
 
 def _put_back(message: Message, channel: str) -> None:
     retries = message.content.get(formats.RETRIES, 0)
-    if message.__doomed__:  # type: ignore[attr-defined]
+    if message.__doomed__:
         counters.add("message.dropped.retries_exceeded")
         logger.warning("Exceeded number of retries for message on channel %s: %.100r", channel, message.content)
         _answer_failure(message, 503)

@@ -228,14 +228,14 @@ def _sent(channel: Any, content: Content) -> bool:
 class ViewConsumer:
     """Answers ``http.request`` with Django's views.
 
+    When the client goes away or a timeout is over, the rest of the response is dropped, what produces it is closed, and
+    the worker is free.
+
     Attributes:
         handler_class: Made once per consumer.
         full_timeout: Seconds for which a message to a full reply channel is tried again; then the interface is
             taken for gone.
         slow_timeout: Seconds for which a response waits for a client that takes no more of it.
-
-    After either, or when the client goes away, the rest of the response is dropped, what produces it is closed,
-    and the worker is free.
     """
 
     handler_class: type[AsgiHandler] = AsgiHandler

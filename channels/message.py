@@ -29,6 +29,9 @@ class Message:
     is_put_off = False
     """Whether its consumer did not run, because it was not this message's turn in the order of its connection."""
 
+    __doomed__ = False
+    """Whether it was put back as often as it may be, so that ``ConsumeLater`` drops it. The name is that of 1.x."""
+
     def __init__(self, content: Content, channel_name: str | None, channel_layer: Any) -> None:
         self.content = content
         self.channel_layer = channel_layer

@@ -62,6 +62,18 @@ class Account:
         self.dropped = 0
 
 
+class _Thread(threading.local):
+    """What is said for the consumers of one thread.
+
+    Attributes:
+        posting_to: The layer that sends are posted to; None: each waits until it has left.
+        account: Where to note what becomes of them.
+    """
+
+    posting_to: Any = None
+    account: Account | None = None
+
+
 class PendingMessageStore:
     """Keeps sends from ``prepare`` to ``send_and_flush``. There is one, ``pending_message_store``."""
 
@@ -72,11 +84,11 @@ class PendingMessageStore:
     """Seconds between two tries."""
 
     def __init__(self) -> None:
-        self._thread = threading.local()
+        self._thread = _Thread()
         self._frames: ContextVar[tuple[_Frame, ...]] = ContextVar("channels_pending_frames", default=())
 
     @contextlib.contextmanager
-    def accounting(self, account: "Account") -> Iterator[None]:
+    def accounting(self, account: Account) -> Iterator[None]:
         """Note in ``account`` what becomes of the sends of consumers that run meanwhile in the calling thread."""
         self._thread.account = account
         try:
@@ -136,8 +148,7 @@ class PendingMessageStore:
         timings.add(timings.FLUSH, "", time.perf_counter() - began)
 
     def _send_all(self, frame: _Frame) -> None:
-        posting_to = getattr(self._thread, "posting_to", None)
-        account: Account | None = getattr(self._thread, "account", None)
+        posting_to, account = self._thread.posting_to, self._thread.account
         for _, run in itertools.groupby(frame.sends, key=lambda send: id(send.sender.channel_layer)):
             sends = list(run)
             layer = sends[0].sender.channel_layer

@@ -51,7 +51,7 @@ class TakenTurn:
 
     def end(self, message: Message, error: BaseException | None) -> None:
         """End the turn once what the consumer of ``message`` sent has left; ``error`` is what it raised."""
-        comes_again = isinstance(error, ConsumeLater) and not getattr(message, "__doomed__", False)
+        comes_again = isinstance(error, ConsumeLater) and not message.__doomed__
         pending_message_store.call_after_flush(functools.partial(self._end, comes_again))
 
     def _end(self, comes_again: bool) -> None:

@@ -39,6 +39,19 @@ SHUTDOWN_SECONDS = 5.0
 """How long the end of the server waits for messages about ended connections to find room."""
 
 
+@dataclasses.dataclass(slots=True)
+class _LoopState:
+    """What there is for one event loop.
+
+    Attributes:
+        services: What its connections share.
+        keepers: What looks after all of them; begins with the first.
+    """
+
+    services: Services
+    keepers: list[Drain | Upkeep] = dataclasses.field(default_factory=list)
+
+
 class ChannelsApplication:
     """Turns connections into messages on ``layer``, and messages on their reply channels into what clients see.
 
@@ -70,9 +83,7 @@ class ChannelsApplication:
         self.limits = limits
         self.action_logger = action_logger
         self._on_start = on_start
-        self._services: dict[asyncio.AbstractEventLoop, Services] = {}
-        self._in_use: dict[asyncio.AbstractEventLoop, Services] = {}
-        self._keepers: dict[asyncio.AbstractEventLoop, list[Drain | Upkeep]] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, _LoopState] = {}
         self._lock = threading.Lock()
         atexit.register(_at_exit, weakref.ref(self))
 
@@ -113,29 +124,41 @@ class ChannelsApplication:
 
     def _shared(self) -> Services:
         """Return what the connections of the running loop share."""
-        loop = asyncio.get_running_loop()
-        services = self._in_use.get(loop)
-        return self._begin(loop) if services is None else services
+        state = self._loops.get(asyncio.get_running_loop())
+        if state is None or not state.keepers:
+            state = self._begin()
+        return state.services
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> Services:
-        """Take up the first connection of ``loop``."""
-        services = self._services.get(loop) or self._make_services(loop)
-        keepers: list[Drain | Upkeep] = [Upkeep(services)]
+    def _begin(self) -> _LoopState:
+        """Take up the first connection of the running loop."""
+        state = self._get_ready()
+        state.keepers = [Upkeep(state.services)]
         if self.limits.drain_seconds is not None:
             # Not before: some servers set up signals when the lifespan has begun (granian).
-            keepers.append(Drain(services))
-        with self._lock:
-            self._in_use = {old: kept for old, kept in self._in_use.items() if not old.is_closed()}
-            self._in_use[loop] = services
-            self._keepers = {old: kept for old, kept in self._keepers.items() if not old.is_closed()}
-            self._keepers[loop] = keepers
-        for keeper in keepers:
+            state.keepers.append(Drain(state.services))
+        for keeper in state.keepers:
             keeper.start()
-        return services
+        return state
 
-    def _make_services(self, loop: asyncio.AbstractEventLoop) -> Services:
+    def _get_ready(self) -> _LoopState:
+        """Return what there is for the running loop; it is made if it is not there yet."""
+        loop = asyncio.get_running_loop()
+        state = self._loops.get(loop)
+        if state is not None:
+            return state
+        state = _LoopState(self._make_services())
+        with self._lock:
+            # Servers without lifespan events never say that a loop has ended.
+            self._loops = {old: kept for old, kept in self._loops.items() if not old.is_closed()}
+            self._loops[loop] = state
+            on_start, self._on_start = self._on_start, None
+        if on_start is not None:
+            on_start(self)
+        return state
+
+    def _make_services(self) -> Services:
         farewells = Farewells(self.layer, self.limits.disconnect_patience)
-        services = Services(
+        return Services(
             layer=self.layer,
             limits=self.limits,
             router=ReplyRouter(
@@ -147,36 +170,27 @@ class ChannelsApplication:
             door=Door(self.limits),
             action_logger=self.action_logger,
         )
-        with self._lock:
-            # Servers without lifespan events never say that a loop has ended.
-            self._services = {old: kept for old, kept in self._services.items() if not old.is_closed()}
-            self._services[loop] = services
-            on_start, self._on_start = self._on_start, None
-        if on_start is not None:
-            on_start(self)
-        return services
 
     @property
     def is_serving(self) -> bool:
         """Whether it has begun to serve, and has not been closed."""
-        return bool(self._services)
+        return bool(self._loops)
 
     @property
     def connection_count(self) -> int:
         """How many connections are open."""
-        return sum(len(services.router.connections()) for services in list(self._services.values()))
+        return sum(len(state.services.router.connections()) for state in list(self._loops.values()))
 
     @property
     def reply_prefixes(self) -> list[str]:
         """The queues on which replies for its connections arrive."""
-        return [prefix for services in list(self._services.values()) for prefix in services.router.prefixes]
+        return [prefix for state in list(self._loops.values()) for prefix in state.services.router.prefixes]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
-                loop = asyncio.get_running_loop()
-                (self._services.get(loop) or self._make_services(loop)).router.start()
+                self._get_ready().services.router.start()
                 await send({"type": "lifespan.startup.complete"})
             elif event["type"] == "lifespan.shutdown":
                 await self.close()
@@ -186,26 +200,27 @@ class ChannelsApplication:
     async def close(self) -> None:
         """Send what is still waiting and let go of what the running event loop holds."""
         loop = asyncio.get_running_loop()
-        for keeper in self._keepers.pop(loop, ()):
+        for keeper in self._loops[loop].keepers if loop in self._loops else ():
             await keeper.stop()
-        self._in_use.pop(loop, None)
-        services = self._services.pop(loop, None)
-        if services is not None:
-            # Some servers end without a word to their connections (granian).
-            for connection in services.router.connections():
-                connection.dismiss("stop")
-                connection.abandon()
-            await services.farewells.stop(SHUTDOWN_SECONDS)
-            await services.router.stop()
-            await self.layer.aclose()
+        state = self._loops.pop(loop, None)
+        if state is None:
+            return
+        services = state.services
+        # Some servers end without a word to their connections (granian).
+        for connection in services.router.connections():
+            connection.dismiss("stop")
+            connection.abandon()
+        await services.farewells.stop(SHUTDOWN_SECONDS)
+        await services.router.stop()
+        await self.layer.aclose()
 
     def say_last_words(self) -> None:
         """Tell consumers of all connections that are still open, without an event loop.
 
         For the end of a process whose server stopped without a word to its applications, as daphne does.
         """
-        for services in self._services.values():
-            batch = services.take_last_words()
+        for state in self._loops.values():
+            batch = state.services.take_last_words()
             try:
                 outcomes = self.layer.send_batch(batch) if batch else []
             except Exception as error:

@@ -25,8 +25,7 @@ from channels.types import ActionLogger, Event, Receive, Scope, Send
 
 logger = logging.getLogger("django.channels.interface")
 
-FIRST_PAUSE = 0.01
-LONGEST_PAUSE = 0.25
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 """Seconds between two attempts at a full channel, at least and at most."""
 
 STOPPING_SECONDS = 2.0
@@ -171,6 +170,7 @@ class Connection:
         self._check()
 
     async def _carry_out(self, effects: Effects) -> None:
+        """Carry out everything, waiting until the layer has taken each message or will not."""
         self._note_state()
         for effect in effects:
             if type(effect) is not ToLayer or self._is_farewell(effect):

@@ -48,7 +48,7 @@ class Limits:
         max_frame_bytes: Largest WebSocket frame; a socket that gets a larger one is closed with 1009. None: what
             the layer carries.
         frames_per_second: Frames that one socket may send in a second; it is closed with 1008 if it sends more.
-            None: no limit. So it is for all that follow:
+            None: no limit, here and for the next five.
         max_sockets: Sockets of one process, beyond which handshakes get 503.
         max_handshakes: Undecided handshakes of one process, beyond which more of them get 503.
         client_sockets: Sockets that one client address may have in one process; more get 429.

@@ -28,7 +28,7 @@ def answer_probe(farewells: Farewells, channel: str, content: Content) -> None:
 
 
 class Reporter:
-    """Reports to whoever makes a response how much of it the client was given, if he asked for it.
+    """Reports to whoever makes a response how much of it the client was given, if they asked for it.
 
     Args:
         send: The server's callable.

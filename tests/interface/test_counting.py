@@ -316,7 +316,7 @@ async def test_handshake_during_a_loss_of_the_layer_is_counted() -> None:
         with grows("websocket.refused.loss"):
             server = socket(app)
             await consumer.take("websocket.connect")
-            (services,) = app._services.values()
+            services = app._shared()
             for connection in services.router.connections():
                 connection.dismiss("loss")
             await server.end()
@@ -348,7 +348,7 @@ async def test_handshake_while_the_process_drains_is_counted() -> None:
     """It is refused."""
     async with serving() as (app, consumer):
         server, _ = await accepted(app, consumer)
-        (services,) = app._services.values()
+        services = app._shared()
         services.door.is_draining = True
         with grows("websocket.refused.drain"):
             await socket(app).end()
@@ -379,7 +379,7 @@ async def test_reply_that_breaks_its_connection_is_counted() -> None:
     """The others get theirs."""
     async with serving() as (app, consumer):
         server, channel = await accepted(app, consumer)
-        (services,) = app._services.values()
+        services = app._shared()
         (connection,) = services.router.connections()
         growth = Growth("interface.dropped.error")
         working, connection.deliver = connection.deliver, lambda *_: 1 / 0

@@ -243,7 +243,7 @@ class SessionTests(ChannelTestCase):
             one.send("x")
             assert two.receive() == "x"
         assert paths == ["/room/"] * 2
-        assert inner._services == {}
+        assert not inner.is_serving
 
     def test_application_of_another_layer_is_refused(self):
         """It would wait for ever for consumers that listen elsewhere."""
@@ -286,5 +286,5 @@ class SessionTests(ChannelTestCase):
             application = socket._application
         assert loop.is_closed()
         assert asyncio.all_tasks(loop) == set()
-        assert application._services == {}
+        assert not application.is_serving
         gc.collect()
