@@ -1,7 +1,12 @@
-"""The Redis servers of a stage: one, several, found by a Sentinel, or a Cluster; and the network before them."""
+"""The Redis servers of a stage: one, several, found by Sentinels, or a Cluster; and the network before them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from tests.support.clock import Clock
 from tests.support.cluster import RedisCluster
 from tests.support.proxy import Proxy
 from tests.support.redis import RedisServer, find_newest
@@ -42,6 +47,24 @@ class Servers:
         """The first server."""
         return self.servers[0]
 
+    @contextmanager
+    def with_clock(self) -> Iterator[None]:
+        """Run the first server with a clock of its own during a ``with`` block; started anew before and after."""
+        with TemporaryDirectory(prefix="clock-") as directory:
+            self._clock = Clock(Path(directory))
+            environment = self._clock.environment()
+            self.server.stop()
+            self.server.start(environment)
+            try:
+                yield
+            finally:
+                self.server.stop()
+                self.server.start()
+
+    def set_clock(self, seconds: int) -> None:
+        """Let the clock of the first server be off by ``seconds``."""
+        self._clock.set(seconds)
+
     def config(self, role: str) -> dict[str, Any]:
         """Return the ``CONFIG`` of processes of this role."""
         hosts = [f"redis://127.0.0.1:{proxy.port}/0" for proxy in self.networks[role]]
@@ -57,16 +80,16 @@ class Servers:
 
 
 class Sentinels:
-    """A master with two replicas, and a Sentinel."""
+    """A master with two replicas, and three Sentinels, two of which must agree."""
 
     layer = "SentinelLayer"
 
     def __init__(self) -> None:
-        self.cluster = SentinelCluster(find_newest(), replicas=2).start()
+        self.cluster = SentinelCluster(find_newest(), replicas=2, sentinels=3).start()
 
     def config(self, role: str) -> dict[str, Any]:
         """Return the ``CONFIG`` of all processes."""
-        return {"hosts": [self.cluster.address], "services": [SERVICE]}
+        return {"hosts": self.cluster.addresses, "services": [SERVICE]}
 
     def close(self) -> None:
         """Stop everything."""
@@ -74,12 +97,12 @@ class Sentinels:
 
 
 class Cluster:
-    """Three masters that share the slots, and a replica of the first."""
+    """Three masters that share the slots, and a replica of each."""
 
     layer = "ClusterLayer"
 
     def __init__(self) -> None:
-        self.cluster = RedisCluster(find_newest(), replicas=1).start()
+        self.cluster = RedisCluster(find_newest(), replicas=3).start()
 
     def config(self, role: str) -> dict[str, Any]:
         """Return the ``CONFIG`` of all processes."""

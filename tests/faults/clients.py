@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -18,8 +19,11 @@ from tests.support.proxy import RESET
 HOLD = 2.0
 """Seconds for which bad clients are there."""
 
-VANISHING = int(os.environ.get("FAULTS_VANISHING", "2000"))
-"""How many clients come and vanish."""
+VANISHING = 10_000
+"""How many clients come at once and vanish."""
+
+SPARE = 500
+"""Files that a process may need beside the connections of those clients."""
 
 FOREIGN_ID = 10**15
 """Where the ids of frames begin that no crowd has sent."""
@@ -74,11 +78,15 @@ def never_finish(stage: Stage, crowd: Crowd) -> None:
 
 
 def vanish(stage: Stage, crowd: Crowd) -> None:
-    """Begin thousands of handshakes and reset each connection at once; their file descriptors must be freed."""
+    """Begin thousands of handshakes, all at the same time, and reset all; their file descriptors must be freed."""
     before = [_descriptors(member.pid) for member in stage.interfaces]
+    _require_descriptors(os.getpid(), VANISHING)
+    for member in stage.interfaces:
+        _require_descriptors(member.pid, VANISHING // len(stage.interfaces))
     ports = itertools.cycle(member.port or 0 for member in stage.interfaces)
-    for port in itertools.islice(ports, VANISHING):
-        with _handshake(port) as (connection, _):
+    with ExitStack() as stack:
+        for port in itertools.islice(ports, VANISHING):
+            connection, _ = stack.enter_context(_handshake(port))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def are_freed() -> bool:
@@ -86,6 +94,13 @@ def vanish(stage: Stage, crowd: Crowd) -> None:
         return all(count <= old + 5 for count, old in zip(now, before, strict=True))
 
     stage.wait_for(are_freed, "Connections that vanished are forgotten")
+
+
+def _require_descriptors(pid: int, count: int) -> None:
+    """Let a process have ``count`` files open beside what it may need otherwise."""
+    _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    assert most >= count + SPARE, f"ulimit -Hn is {most}: {count + SPARE} open files are needed for {count} clients"
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
 
 
 def _descriptors(pid: int) -> int:

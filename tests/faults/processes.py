@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 
 from tests.faults.crowd import Crowd
-from tests.faults.site.clock import set_clock
-from tests.faults.stage import Member, Stage
+from tests.faults.stage import HOUR, Member, Stage
 from tests.support.servers import CLEAN_EXITS
 
 PAUSE = 0.7
@@ -15,9 +14,6 @@ PAUSE = 0.7
 
 FROZEN = 2.0
 """Seconds that a process is stopped."""
-
-HOUR = 3600
-
 
 ROUNDS = 2
 """How often each process of a kind is killed."""
@@ -81,23 +77,20 @@ def freeze_interface(stage: Stage, crowd: Crowd) -> None:
     _freeze(stage.interfaces[:1], FROZEN)
 
 
-def _shift_clock(members: list[Member], seconds: float) -> None:
-    for member in members:
-        set_clock(member.clock, seconds)
+def _shift_clock(member: Member) -> None:
+    for seconds in (HOUR, 0, -HOUR, 0):
+        member.set_clock(seconds)
         time.sleep(PAUSE)
-        set_clock(member.clock, 0)
 
 
 def shift_clock_of_worker(stage: Stage, crowd: Crowd) -> None:
     """Set the clock of a worker an hour forward, then back; then the other way round."""
-    _shift_clock(stage.workers[:1], HOUR)
-    _shift_clock(stage.workers[:1], -HOUR)
+    _shift_clock(stage.workers[0])
 
 
 def shift_clock_of_interface(stage: Stage, crowd: Crowd) -> None:
     """The same for an interface."""
-    _shift_clock(stage.interfaces[:1], HOUR)
-    _shift_clock(stage.interfaces[:1], -HOUR)
+    _shift_clock(stage.interfaces[0])
 
 
 def fill_disk(stage: Stage, crowd: Crowd) -> None:

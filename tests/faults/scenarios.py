@@ -1,7 +1,8 @@
 """The catalogue: each fault, on which servers it happens, in which mode, and what is promised for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
 from tests.faults import clients, networks, processes, servers
 from tests.faults.backends import SOCKET_TIMEOUT
@@ -10,6 +11,7 @@ from tests.faults.promises import NOTHING, Bound, Mode, Promise, in_hand
 from tests.faults.stage import WORKERS, Stage
 
 Inject = Callable[[Stage, Crowd], None]
+Around = Callable[[Stage], AbstractContextManager[None]]
 
 SINGLE, SHARDED, SENTINEL, CLUSTER = "one Redis", "two Redis servers", "Sentinel", "Redis Cluster"
 
@@ -23,6 +25,13 @@ BEFORE_REPLICA = Bound("what no replica had yet", None)
 ANSWERS = Bound("answers to its sockets", None)
 AGAIN = Bound("what was not finished is run again", None)
 
+UNREPLICATED = Promise(lost=BEFORE_REPLICA, gaps=True, unanswered=BEFORE_REPLICA)
+
+
+def nothing_special(stage: Stage) -> AbstractContextManager[None]:
+    """Leave the stage as it is."""
+    return nullcontext()
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -35,6 +44,7 @@ class Scenario:
         where: On which servers.
         inject: Does it, and returns when it is over.
         promise: What holds nevertheless.
+        around: What the traffic and the fault happen in.
     """
 
     group: str
@@ -43,6 +53,7 @@ class Scenario:
     where: str
     inject: Inject
     promise: Promise
+    around: Around = nothing_special
 
     @property
     def key(self) -> str:
@@ -50,15 +61,23 @@ class Scenario:
         return f"{self.inject.__module__.rpartition('.')[2]}.{self.inject.__name__}, {self.mode.value}"
 
 
-def _both(group: str, fault: str, inject: Inject, most: Promise, least: Promise) -> list[Scenario]:
+def _both(
+    group: str,
+    fault: str,
+    inject: Inject,
+    most: Promise,
+    least: Promise,
+    where: str = SINGLE,
+    around: Around = nothing_special,
+) -> list[Scenario]:
     return [
-        Scenario(group, fault, Mode.MOST, SINGLE, inject, most),
-        Scenario(group, fault, Mode.LEAST, SINGLE, inject, least),
+        Scenario(group, fault, Mode.MOST, where, inject, most, around),
+        Scenario(group, fault, Mode.LEAST, where, inject, least, around),
     ]
 
 
-def _most(group: str, fault: str, inject: Inject, promise: Promise, where: str = SINGLE) -> list[Scenario]:
-    return [Scenario(group, fault, Mode.MOST, where, inject, promise)]
+def _most(group: str, fault: str, inject: Inject, promise: Promise) -> list[Scenario]:
+    return [Scenario(group, fault, Mode.MOST, SINGLE, inject, promise)]
 
 
 _PROCESSES, _SERVERS, _NETWORK, _CLIENTS = "Processes", "The layer's servers", "The network", "Clients"
@@ -92,9 +111,21 @@ SCENARIOS: list[Scenario] = [
     ),
     *_both(_PROCESSES, "Interfaces are told to end (SIGTERM)", processes.end_interfaces, Promise(), Promise()),
     *_both(_PROCESSES, "An interface is stopped for 2 s", processes.freeze_interface, Promise(), Promise()),
-    *_both(_PROCESSES, "The clock of a worker jumps an hour", processes.shift_clock_of_worker, Promise(), Promise()),
     *_both(
-        _PROCESSES, "The clock of an interface jumps an hour", processes.shift_clock_of_interface, Promise(), Promise()
+        _PROCESSES,
+        "The clock of a worker jumps an hour forward, and an hour back",
+        processes.shift_clock_of_worker,
+        Promise(),
+        Promise(),
+        around=lambda stage: stage.workers[0].with_clock(),
+    ),
+    *_both(
+        _PROCESSES,
+        "The clock of an interface jumps an hour forward, and an hour back",
+        processes.shift_clock_of_interface,
+        Promise(),
+        Promise(),
+        around=lambda stage: stage.interfaces[0].with_clock(),
     ),
     *_most(
         _PROCESSES,
@@ -124,6 +155,14 @@ SCENARIOS: list[Scenario] = [
         Promise(lost=STORED, gaps=True, repeated=AGAIN, unanswered=STORED, back_within=BACK_SECONDS),
     ),
     *_both(_SERVERS, "Redis is stopped for 2 s (SIGSTOP)", servers.freeze, Promise(), Promise(repeated=AGAIN)),
+    *_both(
+        _SERVERS,
+        "The clock of Redis jumps an hour forward, and an hour back",
+        servers.shift_clock,
+        Promise(lost=STORED, gaps=True, unanswered=STORED),
+        Promise(repeated=AGAIN, unanswered=STORED),
+        around=lambda stage: stage.backend.with_clock(),
+    ),
     *_both(
         _SERVERS,
         "Redis has no memory left for 1 s (noeviction)",
@@ -166,20 +205,45 @@ SCENARIOS: list[Scenario] = [
     *_most(_NETWORK, "Everything to and from clients takes 100 ms for 2 s", networks.delay_clients, Promise()),
     *_most(_CLIENTS, "Clients ask for megabytes and never read", clients.never_read, Promise()),
     *_most(_CLIENTS, "Clients never finish their handshakes", clients.never_finish, Promise()),
-    *_most(_CLIENTS, "Thousands of clients connect and vanish", clients.vanish, Promise()),
-    *_most(
+    *_most(_CLIENTS, f"{clients.VANISHING:,} clients connect at once and vanish", clients.vanish, Promise()),
+    *_both(
         _OTHERS,
         "One of two Redis servers is killed, and back with its data after 1 s",
         servers.lose_one_of_two,
         Promise(lost=IN_FLIGHT, gaps=True, unanswered=IN_FLIGHT),
+        Promise(repeated=AGAIN, unanswered=IN_FLIGHT),
         SHARDED,
     ),
-    *_most(
+    *_both(
         _OTHERS,
-        "The master is killed, and the Sentinel names another",
+        "The master is killed, and the Sentinels name another",
         servers.fail_over,
-        Promise(lost=BEFORE_REPLICA, gaps=True, unanswered=BEFORE_REPLICA),
+        UNREPLICATED,
+        replace(UNREPLICATED, repeated=AGAIN),
         SENTINEL,
     ),
-    *_most(_OTHERS, "The slot of the busiest channel moves, and back", servers.move_slots, Promise(), CLUSTER),
+    *_both(
+        _OTHERS,
+        "The master and one of three Sentinels are killed, and the others name another",
+        servers.fail_over_without_a_sentinel,
+        UNREPLICATED,
+        replace(UNREPLICATED, repeated=AGAIN),
+        SENTINEL,
+    ),
+    *_both(
+        _OTHERS,
+        "The slot of the busiest channel moves, and back",
+        servers.move_slots,
+        Promise(),
+        Promise(),
+        CLUSTER,
+    ),
+    *_both(
+        _OTHERS,
+        "The master of the busiest channel is killed, and its replica takes over",
+        servers.fail_over_in_cluster,
+        UNREPLICATED,
+        replace(UNREPLICATED, repeated=AGAIN),
+        CLUSTER,
+    ),
 ]

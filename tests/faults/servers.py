@@ -1,4 +1,4 @@
-"""Faults of the layer's servers: killed, emptied, stopped for a while, out of memory, failed over, moved."""
+"""Faults of the layer's servers: killed, emptied, stopped, with a wrong clock, out of memory, failed over, moved."""
 
 import os
 import signal
@@ -6,10 +6,13 @@ import time
 from typing import Any
 
 from tests.faults.crowd import Crowd
-from tests.faults.stage import Stage
+from tests.faults.stage import HOUR, Stage
 
 DOWN = 1.0
 """Seconds that a server is away."""
+
+BUSIEST = "websocket.receive"
+"""The channel that most messages are on."""
 
 
 def restart_with_data(stage: Stage, crowd: Crowd) -> None:
@@ -49,6 +52,13 @@ def _set(stage: Stage, **settings: Any) -> None:
             client.config_set(name.replace("_", "-"), value)
 
 
+def shift_clock(stage: Stage, crowd: Crowd) -> None:
+    """Set the clock of the server an hour forward, then back; then the other way round."""
+    for seconds in (HOUR, 0, -HOUR, 0):
+        stage.backend.set_clock(seconds)
+        time.sleep(DOWN)
+
+
 def run_out_of_memory(stage: Stage, crowd: Crowd) -> None:
     """Let the server refuse every write, as ``noeviction`` does."""
     _set(stage, maxmemory_policy="noeviction", maxmemory=1)
@@ -71,14 +81,26 @@ def lose_one_of_two(stage: Stage, crowd: Crowd) -> None:
 
 
 def fail_over(stage: Stage, crowd: Crowd) -> None:
-    """SIGKILL the master; the Sentinel names another."""
-    stage.backend.cluster.master.stop()
-    stage.backend.cluster.wait_for_failover()
+    """SIGKILL the master; the Sentinels name another."""
+    stage.backend.cluster.fail_over()
+
+
+def fail_over_without_a_sentinel(stage: Stage, crowd: Crowd) -> None:
+    """SIGKILL the Sentinel that is asked first and the master; the other Sentinels name another."""
+    stage.backend.cluster.kill_sentinel()
+    stage.backend.cluster.fail_over()
+
+
+def fail_over_in_cluster(stage: Stage, crowd: Crowd) -> None:
+    """SIGKILL the master of the busiest channel; its replica takes over, and it comes back as a replica."""
+    stage.backend.cluster.fail_over(BUSIEST)
+    stage.wait_until_served(crowd, time.monotonic_ns())
+    stage.backend.cluster.bring_back()
 
 
 def move_slots(stage: Stage, crowd: Crowd) -> None:
     """Move the slot of the busiest channel to another node, and back."""
-    cluster, channel = stage.backend.cluster, "websocket.receive"
+    cluster, channel = stage.backend.cluster, BUSIEST
     first = cluster.holder_of(channel)
     other = next(node for node in cluster.masters if node is not first)
     for target in (other, first):

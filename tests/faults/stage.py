@@ -4,18 +4,19 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.faults.backends import ROLES, Backend
 from tests.faults.checker import Verdict, judge
 from tests.faults.crowd import Crowd
-from tests.faults.site.clock import set_clock
+from tests.support.clock import Clock
 from tests.support.diary import Entry
-from tests.support.processes import Processes, free_port, wait_for
+from tests.support.processes import Processes, answers, free_port, wait_for
 from tests.support.proxy import Proxy
-from tests.support.servers import CLEAN_EXITS
+from tests.support.servers import CLEAN_EXITS, unexpected
 
 SECONDS = 60
 """How long a thing may take that takes a second on a machine with nothing else to do."""
@@ -24,6 +25,11 @@ INTERFACES, WORKERS = 2, 2
 CLIENTS = 24
 
 REDELIVERY_SECONDS = 1.0
+
+HOUR = 3600
+
+LISTENING = "Listening on channels"
+"""What a worker says when it does."""
 
 QUIET_SECONDS = 4.5
 """When nothing has come for so long nothing will: longer than ordered messages wait for a lost one, and redelivery."""
@@ -44,9 +50,7 @@ class Member:
     def __init__(self, directory: Path, command: list[str], site: dict[str, Any], port: int | None = None) -> None:
         directory.mkdir()
         self.port = port
-        self.clock = directory / "clock"
-        set_clock(self.clock, 0)
-        site = {**site, "clock": str(self.clock)}
+        self._clock = Clock(directory)
         environment = {"DJANGO_SETTINGS_MODULE": "tests.faults.site.settings", "FAULTS_SITE": json.dumps(site)}
         self._command = command
         self.processes = Processes(directory, environment)
@@ -63,6 +67,24 @@ class Member:
         assert self.process.poll() is not None
         self.processes.log_file = log_file or self.log_file
         self.process = self.processes.start(self._command)
+
+    @contextmanager
+    def with_clock(self) -> Iterator[None]:
+        """Run it with a clock of its own during a ``with`` block; it is started anew before and after."""
+        usual = self.processes.environment
+        self.processes.environment = {**usual, **self._clock.environment()}
+        try:
+            self.end()
+            self.replace()
+            yield
+        finally:
+            self.processes.environment = usual
+            self.end()
+            self.replace()
+
+    def set_clock(self, seconds: int) -> None:
+        """Let its own clock be off by ``seconds``."""
+        self._clock.set(seconds)
 
     def kill(self) -> None:
         """End it at once."""
@@ -144,10 +166,12 @@ class Stage:
             Member(directory / f"worker-{n}", ["-m", "django", "runworker"], sites["worker"]) for n in range(WORKERS)
         ]
         self.doors = [Proxy(member.port) for member in self.interfaces if member.port]
-        for member in self.interfaces:
-            member.processes.wait_for_port(member.port or 0)
-        for member in self.workers:
-            member.processes.wait_for_log("Listening on channels")
+        try:
+            self.wait_for(lambda: all(answers(member.port or 0) for member in self.interfaces), "Interfaces listen")
+            self.wait_for(lambda: all(LISTENING in member.log() for member in self.workers), "Workers listen")
+        except BaseException:
+            self.close()
+            raise
 
     def _interface(self, number: int, site: dict[str, Any]) -> Member:
         port = free_port()
@@ -239,10 +263,18 @@ class Stage:
         self.ran.clear()
 
     def check_alive(self) -> None:
-        """Assert that every process runs."""
+        """Assert that every process runs, and that none has met with something unforeseen."""
         for member in self.members:
             status = member.process.poll()
             assert status is None, f"{member.log()}\nA process ended by itself, with {status}."
+        self.check_logs()
+
+    def check_logs(self) -> None:
+        """Assert that no process has ever printed a traceback, whatever the fault was."""
+        for member in self.members:
+            log = unexpected(member.log())
+            at = log.find("Traceback")
+            assert at < 0, f"{member.log_file.parent.name}:\n{log[max(0, at - 1000) : at + 5000]}"
 
     def log(self) -> str:
         """Return what all processes have printed."""
@@ -253,6 +285,7 @@ class Stage:
         try:
             statuses = [member.close() for member in self.members]
             assert set(statuses) <= CLEAN_EXITS, f"Processes ended with {statuses}\n{self.log()}"
+            self.check_logs()
         finally:
             for door in self.doors:
                 door.close()

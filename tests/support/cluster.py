@@ -94,11 +94,30 @@ class RedisCluster:
         """Return the master that has the slot of ``tag``."""
         slot = key_slot(tag.encode())
         for node in self.nodes:
-            with node.client() as client:
-                for first, last, master, *_ in _slots(client):
-                    if first <= slot <= last:
-                        return next(other for other in self.nodes if other.port == int(master[1]))
+            if node.is_running:
+                with node.client() as client:
+                    for first, last, master, *_ in _slots(client):
+                        if first <= slot <= last:
+                            return next(other for other in self.nodes if other.port == int(master[1]))
         raise AssertionError(f"no node has slot {slot}")
+
+    def fail_over(self, tag: str) -> None:
+        """SIGKILL the master that has the slot of ``tag``; return once its replica has taken over everywhere."""
+        lost = self.holder_of(tag)
+        lost.stop()
+        heirs = {node.port for node in self.replicas}
+        wait_for(lambda: self.holder_of(tag).port in heirs, "a replica takes over", 30)
+        heir = self.holder_of(tag)
+        self.masters[self.masters.index(lost)] = heir
+        self.replicas[self.replicas.index(heir)] = lost
+        wait_for(lambda: all(self._is_ok(node) for node in self.masters), "the cluster is well", 30)
+
+    def bring_back(self) -> None:
+        """Start the nodes that were lost: they follow who has taken over."""
+        for node in self.replicas:
+            if not node.is_running:
+                node.start()
+        wait_for(lambda: all(self._follows(node) for node in self.replicas), "the replicas follow", 30)
 
     def begin_move(self, tag: str, target: RedisServer) -> None:
         """Let the slot of ``tag`` begin to move to ``target``: new keys go there."""

@@ -1,8 +1,10 @@
 """Private Redis servers: on a UNIX socket, with nothing saved, stopped by process id."""
 
+import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import redis
@@ -64,8 +66,13 @@ class RedisServer:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> "RedisServer":
-        """Start the server and return once it answers."""
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._process is not None
+
+    def start(self, environment: Mapping[str, str] | None = None) -> "RedisServer":
+        """Start the server, with ``environment`` beside that of the tests, and return once it answers."""
         self._process = subprocess.Popen(
             [
                 *(self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self.socket)),
@@ -75,6 +82,7 @@ class RedisServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env={**os.environ, **(environment or {})},
         )
         assert self._process.stdout is not None
         lines = []

@@ -1,8 +1,9 @@
-"""A private Redis with replicas and a Sentinel that watches it, stopped by process id."""
+"""A private Redis with replicas and Sentinels that watch it, stopped by process id."""
 
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -16,76 +17,116 @@ DOWN_AFTER_MS = 500
 
 
 class Cluster:
-    """A master, its replicas, and one Sentinel.
+    """A master, its replicas, and Sentinels, of which more than half must agree.
 
     Args:
         binary: Path of redis-server.
         replicas: How many replicas.
         service: Name of the master.
+        sentinels: How many Sentinels.
     """
 
-    def __init__(self, binary: str, replicas: int = 1, service: str = SERVICE) -> None:
+    def __init__(self, binary: str, replicas: int = 1, service: str = SERVICE, sentinels: int = 1) -> None:
         self._binary = binary
         self._service = service
         self._directory = tempfile.TemporaryDirectory(prefix="sentinel-")
-        self._sentinel: subprocess.Popen[str] | None = None
+        self._sentinels: dict[int, subprocess.Popen[str]] = {}
+        self._quorum = sentinels // 2 + 1
         self.master = RedisServer(binary, "--repl-diskless-sync-delay", "0")
         self.replicas = [
-            RedisServer(binary, "--replicaof", "127.0.0.1", str(self.master.port)) for _ in range(replicas)
+            RedisServer(
+                *(binary, "--replicaof", "127.0.0.1", str(self.master.port)), *("--repl-diskless-sync-delay", "0")
+            )
+            for _ in range(replicas)
         ]
-        self.port = free_port()
+        self._lost: list[RedisServer] = []
+        self.ports = [free_port() for _ in range(sentinels)]
+
+    @property
+    def port(self) -> int:
+        """Where the first of the Sentinels listens that run."""
+        return next(port for port in self.ports if not self._sentinels or port in self._sentinels)
 
     @property
     def address(self) -> tuple[str, int]:
-        """Address of the Sentinel."""
+        """Address of that Sentinel."""
         return ("127.0.0.1", self.port)
 
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Addresses of all Sentinels, running or not."""
+        return [("127.0.0.1", port) for port in self.ports]
+
     def start(self) -> "Cluster":
-        """Start everything; return once the Sentinel knows the replicas and they follow the master."""
+        """Start everything; return once the Sentinels know each other and the replicas, which follow the master."""
         for server in (self.master, *self.replicas):
             server.start()
-        configuration = Path(self._directory.name) / "sentinel.conf"
+        for port in self.ports:
+            self._start_sentinel(port)
+        wait_for(self._is_complete, "the Sentinels know each other and the replicas", 30)
+        return self
+
+    def _start_sentinel(self, port: int) -> None:
+        directory = Path(self._directory.name) / str(port)
+        directory.mkdir()
+        configuration = directory / "sentinel.conf"
         configuration.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {self._directory.name}\n"
-            f"sentinel monitor {self._service} 127.0.0.1 {self.master.port} 1\n"
+            f"port {port}\nbind 127.0.0.1\ndir {directory}\n"
+            f"sentinel monitor {self._service} 127.0.0.1 {self.master.port} {self._quorum}\n"
             f"sentinel down-after-milliseconds {self._service} {DOWN_AFTER_MS}\n"
             f"sentinel failover-timeout {self._service} 5000\n"
         )
-        self._sentinel = subprocess.Popen(
+        self._sentinels[port] = subprocess.Popen(
             [self._binary, str(configuration), "--sentinel"], stdout=subprocess.DEVNULL, text=True
         )
-        wait_for(self._is_complete, "the Sentinel knows the replicas", 30)
-        return self
 
     def _is_complete(self) -> bool:
         try:
-            with redis.Redis(*self.address, decode_responses=True, protocol=2) as client:
-                known = client.execute_command("SENTINEL REPLICAS", self._service)
+            known = [self._ask(port, "REPLICAS") for port in self.ports]
+            others = [self._ask(port, "SENTINELS") for port in self.ports]
         except redis.ConnectionError:
             return False
-        if len(known) != len(self.replicas):
+        if {*map(len, known)} != {len(self.replicas)} or {*map(len, others)} != {len(self.ports) - 1}:
             return False
-        for server in self.replicas:
-            with server.client() as client:
-                if client.info("replication")["master_link_status"] != "up":
-                    return False
-        return True
+        return all(self.follows(server) for server in self.replicas)
+
+    def _ask(self, port: int, word: str) -> Any:
+        with redis.Redis("127.0.0.1", port, decode_responses=True, protocol=2) as client:
+            return client.execute_command(f"SENTINEL {word}", self._service)
+
+    def follows(self, replica: RedisServer) -> bool:
+        """Return whether ``replica`` has what its master has."""
+        with replica.client() as client:
+            return client.info("replication").get("master_link_status") == "up"
+
+    def kill_sentinel(self) -> None:
+        """SIGKILL the first of the Sentinels that run."""
+        sentinel = self._sentinels.pop(self.port)
+        sentinel.kill()
+        sentinel.wait()
 
     def wait_for_failover(self) -> None:
-        """Return once the Sentinel names another master than the first."""
+        """Return once a Sentinel names another master than the first."""
+        wait_for(lambda: self._named() != self.master.port, "another master", 30)
 
-        def is_over() -> bool:
-            with redis.Redis(*self.address, decode_responses=True, protocol=2) as client:
-                address = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", self._service)
-            return int(address[1]) != self.master.port
+    def _named(self) -> int:
+        return int(self._ask(self.port, "GET-MASTER-ADDR-BY-NAME")[1])
 
-        wait_for(is_over, "another master", 30)
+    def fail_over(self) -> None:
+        """SIGKILL the master; return once a Sentinel names another, which is ``master`` from then on."""
+        wait_for(lambda: all(self.follows(server) for server in self.replicas), "the replicas follow", 30)
+        self.master.stop()
+        self.wait_for_failover()
+        lost, named = self.master, self._named()
+        self.master = next(server for server in self.replicas if server.port == named)
+        self.replicas = [server for server in self.replicas if server is not self.master]
+        self._lost.append(lost)
 
     def stop(self) -> None:
         """Stop everything."""
-        if self._sentinel is not None:
-            self._sentinel.kill()
-            self._sentinel.wait()
-        for server in (self.master, *self.replicas):
+        for sentinel in self._sentinels.values():
+            sentinel.kill()
+            sentinel.wait()
+        for server in (self.master, *self.replicas, *self._lost):
             server.close()
         self._directory.cleanup()

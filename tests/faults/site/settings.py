@@ -4,14 +4,10 @@ import json
 import os
 from pathlib import Path
 
-from tests.faults.site import clock
 from tests.faults.site.promised import ORDERING_SECONDS
 
 SITE = json.loads(os.environ["FAULTS_SITE"])
 DIARIES = Path(SITE["diaries"])
-
-if "clock" in SITE:
-    clock.follow(Path(SITE["clock"]))
 
 SECRET_KEY = "not a secret: tests only"
 ALLOWED_HOSTS = ["*"]
