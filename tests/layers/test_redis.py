@@ -14,7 +14,7 @@ from channels.layers.base import Outgoing
 from channels.layers.redis import RedisChannelLayer
 from channels.layers.redis.copies import RECEIVERS_PER_ENTRY
 from channels.layers.redis.sending import ITEMS_PER_CALL
-from channels.layers.redis.shards import Moment, read_handshake
+from channels.layers.redis.shards import Moment, ServerClock, read_handshake
 from channels.layers.redis.statistics import QUEUES_PER_STEP
 from tests.support.layers import making
 from tests.support.redis import RedisServer
@@ -303,7 +303,7 @@ def test_message_that_cannot_be_decrypted_is_skipped(make_layer: Any, caplog: py
 def test_server_that_is_too_old_is_refused() -> None:
     """The error says which version is needed."""
     with pytest.raises(UnsupportedRedis, match=re.escape("Redis 5.0 is too old: use 6.2 or later.")):
-        read_handshake([[b"1", b"0"], 1, b"redis_version:5.0.14"], Moment.now())
+        read_handshake([[b"1", b"0"], 1, b"redis_version:5.0.14"], Moment.now(), ServerClock())
 
 
 def test_server_that_refuses_scripts_is_refused(own_redis: RedisServer) -> None:

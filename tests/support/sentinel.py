@@ -13,7 +13,10 @@ from tests.support.redis import RedisServer
 SERVICE = "mymaster"
 
 DOWN_AFTER_MS = 500
-"""How long a master must be silent before the Sentinel gives it up."""
+"""How long a master must be silent before a Sentinel gives it up."""
+
+FAILOVER_MS = 2000
+"""How long an attempt at a failover may take; the next one begins after twice that time."""
 
 
 class Cluster:
@@ -74,7 +77,7 @@ class Cluster:
             f"port {port}\nbind 127.0.0.1\ndir {directory}\n"
             f"sentinel monitor {self._service} 127.0.0.1 {self.master.port} {self._quorum}\n"
             f"sentinel down-after-milliseconds {self._service} {DOWN_AFTER_MS}\n"
-            f"sentinel failover-timeout {self._service} 5000\n"
+            f"sentinel failover-timeout {self._service} {FAILOVER_MS}\n"
         )
         self._sentinels[port] = subprocess.Popen(
             [self._binary, str(configuration), "--sentinel"], stdout=subprocess.DEVNULL, text=True
@@ -106,21 +109,23 @@ class Cluster:
         sentinel.wait()
 
     def wait_for_failover(self) -> None:
-        """Return once a Sentinel names another master than the first."""
-        wait_for(lambda: self._named() != self.master.port, "another master", 30)
+        """Return once a Sentinel names another master than ``master``."""
+        wait_for(lambda: self._named() != self.master.port, "another master", 60)
 
     def _named(self) -> int:
         return int(self._ask(self.port, "GET-MASTER-ADDR-BY-NAME")[1])
 
     def fail_over(self) -> None:
         """SIGKILL the master; return once a Sentinel names another, which is ``master`` from then on."""
-        wait_for(lambda: all(self.follows(server) for server in self.replicas), "the replicas follow", 30)
+        servers = [self.master, *self.replicas]
+        self.master = next(server for server in servers if server.port == self._named())
+        heirs = [server for server in servers if server is not self.master]
+        wait_for(lambda: all(self.follows(server) for server in heirs), "the replicas follow", 60)
+        self._lost.append(self.master)
         self.master.stop()
         self.wait_for_failover()
-        lost, named = self.master, self._named()
-        self.master = next(server for server in self.replicas if server.port == named)
-        self.replicas = [server for server in self.replicas if server is not self.master]
-        self._lost.append(lost)
+        self.master = next(server for server in heirs if server.port == self._named())
+        self.replicas = [server for server in heirs if server is not self.master]
 
     def stop(self) -> None:
         """Stop everything."""

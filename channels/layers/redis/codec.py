@@ -61,6 +61,11 @@ def make_rest(receivers: Sequence[str], payload: bytes) -> bytes:
     return _LENGTH.pack(len(names)) + names + payload
 
 
+def expires_ms(entry: bytes) -> int:
+    """Return when ``entry`` expires, in milliseconds since the epoch; 0 if it is too short to say so."""
+    return int.from_bytes(entry[2:10], "big")
+
+
 def read_entry(entry: bytes) -> Entry:
     """Return the parts of ``entry``.
 

@@ -157,7 +157,7 @@ class LoopLink:
             async with time_limit(self.shard.socket_timeout):
                 await connection.connect()
                 replies = await self._ask(HANDSHAKE)
-            self._facts = read_handshake(replies, Moment.now())
+            self._facts = read_handshake(replies, Moment.now(), self.shard.clock)
         except BaseException as error:
             await self._fail(error, was_open=False)
             raise

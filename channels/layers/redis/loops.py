@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
 
@@ -20,7 +20,7 @@ from channels.layers.redis.looplink import LoopLink
 from channels.layers.redis.plans import Plan, Replies, Step, advance
 from channels.layers.redis.receiving import Place, Reader, Spare, Where
 from channels.layers.redis.routes import Routes
-from channels.layers.redis.shards import Shard
+from channels.layers.redis.shards import Facts, Shard
 
 T = TypeVar("T")
 
@@ -216,7 +216,7 @@ class LoopLinks:
             # As above.
             with suppress(LayerUnavailable):
                 await self._command_link(server).exchange([receiving.unblock(facts)])
-                self._spare.put(self._reader.read(await link.finish(), facts))
+                self._spare.put(await self._read(shard, await link.finish(), facts))
             await link.close()
             raise
         idle.append(link)
@@ -224,7 +224,12 @@ class LoopLinks:
             self._routes.refused(reply)
             await asyncio.sleep(receiving.REFUSED_SECONDS)
             return []
-        return self._reader.read(reply, facts)
+        return await self._read(shard, reply, facts)
+
+    async def _read(self, shard: int, reply: Any, facts: Facts) -> list[Delivery]:
+        if self._reader.has_expired(reply, facts.clock):
+            await self.run(receiving.set_clock(self._reader, reply, facts.clock, shard))
+        return self._reader.read(reply, facts.clock)
 
     async def close(self) -> None:
         """Send what is still to be sent, then close every link that nobody waits on."""

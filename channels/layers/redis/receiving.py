@@ -13,9 +13,9 @@ from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.redis import codec, scripts
 from channels.layers.redis.keys import Keys
-from channels.layers.redis.plans import Plan, SomeUnavailable
+from channels.layers.redis.plans import Plan, SomeUnavailable, run_tolerantly
 from channels.layers.redis.routes import Routes
-from channels.layers.redis.shards import Facts, Shard
+from channels.layers.redis.shards import TIME, Facts, Moment, ServerClock, Shard
 
 logger = logging.getLogger("django.channels.layers")
 
@@ -89,7 +89,9 @@ def look(
             while reply:  # What there was may all have expired.
                 replies = yield {shard: [take_command(None, where[shard], limit, 0)]}
                 reply = replies[shard][0]
-                if taken := reader.read(reply, facts(server)):
+                clock = facts(server).clock
+                yield from set_clock(reader, reply, clock, shard)
+                if taken := reader.read(reply, clock):
                     return taken, order
             usable.append((shard, server))
         except SomeUnavailable as failure:  # The others are still worth a look.
@@ -97,6 +99,14 @@ def look(
     if problem is not None and not usable:
         raise problem from problem.__cause__
     return [], usable
+
+
+def set_clock(reader: "Reader", reply: Any, clock: ServerClock, shard: int) -> Plan[None]:
+    """Plan: ask for the server's time, if a message in ``reply`` seems to have expired: its clock may have been set."""
+    if reader.has_expired(reply, clock):
+        replies, _ = yield from run_tolerantly({shard: [TIME]})
+        if replies:
+            clock.learn(replies[shard][0], Moment.now())
 
 
 def take_command(facts: Facts | None, keys: Sequence[str], limit: int, wait: float) -> bytes:
@@ -125,6 +135,12 @@ def unblock(facts: Facts) -> bytes:
     return scripts.command(b"CLIENT", b"UNBLOCK", facts.client_id)
 
 
+def _entries(reply: Any) -> list[bytes]:
+    if not reply:
+        return []
+    return reply[1] if isinstance(reply[1], list) else [reply[1]]
+
+
 class Reader:
     """Turns what a server returned into deliveries; counts and logs what it drops.
 
@@ -140,16 +156,20 @@ class Reader:
         self._note_drops = note_drops
         self._reported: set[str] = set()
 
-    def read(self, reply: Any, facts: Facts) -> list[Delivery]:
+    def has_expired(self, reply: Any, clock: ServerClock) -> bool:
+        """Return whether a message in the answer to a ``take_command`` seems to have expired."""
+        now_ms = clock.now_ms()
+        return any(codec.expires_ms(entry) <= now_ms for entry in _entries(reply))
+
+    def read(self, reply: Any, clock: ServerClock) -> list[Delivery]:
         """Return the messages in the answer to a ``take_command``; expired and foreign ones are dropped."""
         if not reply:
             return []
-        key, entries = reply
-        queue = self._keys.queue_of(key)
-        now_ms = facts.now_ms()
+        queue = self._keys.queue_of(reply[0])
+        now_ms = clock.now_ms()
         deliveries: list[Delivery] = []
         expired = 0
-        for raw in entries if isinstance(entries, list) else [entries]:
+        for raw in _entries(reply):
             try:
                 entry = codec.read_entry(raw)
                 if queue[-1] != "!" and entry.receivers != _NOBODY_ELSE:

@@ -13,7 +13,7 @@ from redis.exceptions import ReadOnlyError
 from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY
 from channels.layers.redis.health import Health
 from channels.layers.redis.layer import RedisChannelLayer
-from channels.layers.redis.shards import CONNECT_TIMEOUT, FOREIGN_ERRORS, Shard, connection_options
+from channels.layers.redis.shards import CONNECT_TIMEOUT, FOREIGN_ERRORS, ServerClock, Shard, connection_options
 
 Address = tuple[str, int]
 
@@ -208,6 +208,7 @@ class SentinelShard(Shard):
     def __init__(self, sentinels: Sentinels, service: str, refresh_interval: float, options: Mapping[str, Any]) -> None:
         self.label = f"sentinel://{service}"
         self.health = Health(self.label, CONNECT_TIMEOUT)
+        self.clock = ServerClock()
         options = {**options, "master": Master(sentinels, service, refresh_interval)}
         is_encrypted = bool(options.pop("ssl", False))
         self.socket_timeout, for_threads, for_loops = connection_options(options)

@@ -45,8 +45,10 @@ FOREIGN_ERRORS = (RedisError, OSError, EOFError)
 REFUSALS = (OutOfMemoryError, ReadOnlyError, MasterDownError, BusyLoadingError)
 """What a server answers that did nothing: a script is refused as a whole, at its first write."""
 
+TIME = scripts.command(b"TIME")
+
 HANDSHAKE = [
-    scripts.command(b"TIME"),
+    TIME,
     scripts.command(b"CLIENT", b"ID"),
     scripts.command(b"INFO", b"server"),
     *scripts.LOAD_ALL,
@@ -66,30 +68,43 @@ class Moment(NamedTuple):
         return cls(time.time() * 1000, time.monotonic() * 1000)
 
 
-class Facts(NamedTuple):
-    """What a connection learned about its server when it opened: that ``server_ms`` was its time ``then``."""
+class ServerClock:
+    """What time it is on a server, as far as connections to it have learned."""
 
-    server_ms: float
-    then: Moment
-    client_id: int
-    has_blmpop: bool
+    def __init__(self) -> None:
+        self._known = (0.0, Moment(0.0, 0.0))
+
+    def learn(self, reply: Sequence[bytes], then: Moment) -> None:
+        """Remember what the server answered to TIME, and when the answer had come."""
+        seconds, microseconds = reply
+        self._known = (int(seconds) * 1000 + int(microseconds) / 1000, then)
 
     def now_ms(self) -> float:
         """Return the server's time, in milliseconds since the epoch; rather too early than too late.
 
-        Where our clock was set meanwhile, alone or together with the server's, one of the two ways to tell is right:
-        nothing may count as expired because of a clock.
+        Where our clock was set meanwhile, alone or together with the server's, one of the two ways to tell is right.
+        Where the server's alone was set back this is too late: it must be asked before anything counts as expired.
         """
+        server_ms, then = self._known
         now = Moment.now()
-        return self.server_ms + min(now.wall_ms - self.then.wall_ms, now.steady_ms - self.then.steady_ms)
+        return server_ms + min(now.wall_ms - then.wall_ms, now.steady_ms - then.steady_ms)
 
 
-def read_handshake(replies: Sequence[Any], then: Moment) -> Facts:
+class Facts(NamedTuple):
+    """What is known of a server when a connection to it has opened."""
+
+    clock: ServerClock
+    client_id: int
+    has_blmpop: bool
+
+
+def read_handshake(replies: Sequence[Any], then: Moment, clock: ServerClock) -> Facts:
     """Return what the answers to ``HANDSHAKE`` say.
 
     Args:
         replies: One for each command.
         then: When they had come.
+        clock: Learns the server's time.
 
     Raises:
         UnsupportedRedis: The server is too old, or refuses a command.
@@ -97,13 +112,13 @@ def read_handshake(replies: Sequence[Any], then: Moment) -> Facts:
     for reply in replies:
         if isinstance(reply, ResponseError):
             raise UnsupportedRedis(f"The server refused a command that the layer needs: {reply}") from reply
-    (seconds, microseconds), client_id, info = replies[:3]
+    time_now, client_id, info = replies[:3]
     found = re.search(rb"redis_version:(\d+)\.(\d+)", info)
     version = (int(found[1]), int(found[2])) if found else OLDEST_REDIS
     if version < OLDEST_REDIS:
         raise UnsupportedRedis(f"Redis {version[0]}.{version[1]} is too old: use 6.2 or later.")
-    server_ms = int(seconds) * 1000 + int(microseconds) / 1000
-    return Facts(server_ms, then, int(client_id), version >= (7, 0))
+    clock.learn(time_now, then)
+    return Facts(clock, int(client_id), version >= (7, 0))
 
 
 class Shard:
@@ -117,6 +132,7 @@ class Shard:
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         self.label = re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
         self.health = Health(self.label, CONNECT_TIMEOUT)
+        self.clock = ServerClock()
         self.socket_timeout, for_threads, for_loops = connection_options(options)
         self._pool = redis.ConnectionPool.from_url(url, **for_threads)
         self._async_pool = redis.asyncio.ConnectionPool.from_url(url, **for_loops)

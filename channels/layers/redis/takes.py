@@ -17,8 +17,9 @@ from channels.layers.redis.threadlink import Link
 
 
 class _Wait(NamedTuple):
-    """One command that waits: over which link, and what is known of its server."""
+    """One command that waits: for which shard, over which link, and what is known of its server."""
 
+    shard: int
     link: Link
     second: Link
     facts: Facts
@@ -66,11 +67,11 @@ class Takes:
             facts = link.facts()
             command = receiving.take_command(facts, where[shard], limit, wait)
             if along.make_plan is None:
-                return self._read_take(self._links.ask(link, [command])[0], facts)
+                return self._read_take(shard, self._links.ask(link, [command])[0], facts)
             plan = along.make_plan()
             reply, *replies = self._links.ask(link, [command, *next(plan)[shard]])
             along.found = self._links.go_on(plan, {shard: replies})
-            return self._read_take(reply, facts)
+            return self._read_take(shard, reply, facts)
         waiting: list[_Wait] = []
         problem: LayerUnavailable | None = None
         with selectors.DefaultSelector() as selector:
@@ -86,7 +87,7 @@ class Takes:
                     problem = error
                     continue
                 selector.register(link, selectors.EVENT_READ)
-                waiting.append(_Wait(link, self._links.link(server), facts))
+                waiting.append(_Wait(shard, link, self._links.link(server), facts))
             if not waiting and problem is not None:
                 raise problem
             try:
@@ -101,10 +102,10 @@ class Takes:
         """End the waits; return what the first that had something brought. The rest is kept for the next call."""
         taken: list[Delivery] = []
         failures: list[LayerUnavailable] = []
-        for link, second, facts in waiting:
+        for shard, link, second, facts in waiting:
             try:
                 second.exchange([receiving.unblock(facts)])
-                more = self._read_take(link.read([b""])[0], facts)
+                more = self._read_take(shard, link.read([b""])[0], facts)
             except LayerUnavailable as error:
                 link.close()
                 failures.append(error)
@@ -115,9 +116,11 @@ class Takes:
                 taken = more
         return taken, failures
 
-    def _read_take(self, reply: Any, facts: Facts) -> list[Delivery]:
+    def _read_take(self, shard: int, reply: Any, facts: Facts) -> list[Delivery]:
         if isinstance(reply, ResponseError):
             self._links.routes.refused(reply)
             time.sleep(receiving.REFUSED_SECONDS)
             return []
-        return self._reader.read(reply, facts)
+        if self._reader.has_expired(reply, facts.clock):
+            self._links.run(receiving.set_clock(self._reader, reply, facts.clock, shard))
+        return self._reader.read(reply, facts.clock)

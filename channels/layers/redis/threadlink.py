@@ -159,7 +159,7 @@ class Link:
         self._last_used = time.monotonic()
         self.shard.health.recovered()
         try:
-            self._facts = read_handshake(replies, answered)
+            self._facts = read_handshake(replies, answered, self.shard.clock)
         except BaseException:
             self.close()
             raise
