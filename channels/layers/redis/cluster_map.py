@@ -19,6 +19,7 @@ from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainErr
 from channels import counters
 from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
+from channels.layers.redis.apart import Apart
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Replies, Step, advance, run_tolerantly
 from channels.layers.redis.ring import Ring
@@ -39,7 +40,8 @@ MOST_MOVES = 16
 
 MOST_PAUSES = 200
 PAUSE_MS = 25
-"""Keys that one script needs may be on two nodes while their slot moves; it is repeated for five seconds."""
+"""Keys that one script needs may be on two nodes while their slot moves; one that cannot be done apart is repeated for
+five seconds."""
 
 REDIRECTIONS = (AskError, TryAgainError, ClusterDownError)
 """What a node answers that did not carry out a command: the first one is also the kind of MOVED."""
@@ -223,6 +225,7 @@ class ClusterRoutes(Routes):
                 except LayerUnavailable as error:
                     return {}, dict.fromkeys(step, error)
             again, is_pausing = yield from self._ask(jobs, replies, errors)
+            again = yield from self._take_apart(again, replies, errors)
             jobs = [job for job in again if job.slot not in errors]
             moves, pauses = (moves, pauses + 1) if is_pausing else (moves + 1, pauses)
             if jobs and (moves > MOST_MOVES or pauses > MOST_PAUSES):
@@ -230,6 +233,21 @@ class ClusterRoutes(Routes):
                     errors[job.slot] = LayerUnavailable(f"Slot {job.slot} of the Redis Cluster does not settle.")
                 break
         return {slot: answers for slot, answers in replies.items() if slot not in errors}, errors
+
+    def _take_apart(
+        self, jobs: Sequence[_Job], replies: Replies, errors: dict[int, LayerUnavailable]
+    ) -> Plan[list[_Job]]:
+        """Do those of ``jobs`` in pieces that need keys on two nodes at once, if they can be; return the others."""
+        others = []
+        for job in jobs:
+            if job.pauses and isinstance(job.command, Apart):
+                try:
+                    replies[job.slot][job.position] = yield from self.route(job.command.pieces())
+                except LayerUnavailable as error:
+                    errors[job.slot] = error
+            else:
+                others.append(job)
+        return others
 
     def _ask(
         self, jobs: Sequence[_Job], replies: Replies, errors: dict[int, LayerUnavailable]

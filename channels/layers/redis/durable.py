@@ -15,7 +15,8 @@ from typing import Any
 
 from channels import counters, names
 from channels.layers.base import Delivery
-from channels.layers.redis import codec, scripts
+from channels.layers.redis import apart, codec, scripts
+from channels.layers.redis.apart import Apart
 from channels.layers.redis.deadletters import DeadLetters
 from channels.layers.redis.inhand import InHand, Receipt
 from channels.layers.redis.keys import Keys
@@ -163,7 +164,10 @@ class Durable:
         arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS, int(has_waited))
         keys = self._keys
         places = (keys.stream(queue), keys.dead(queue), keys.queue(queue), keys.returned(queue))
-        replies = yield {shard: [scripts.call(scripts.DURABLE_TAKE, places, arguments)]}
+        command = scripts.call(scripts.DURABLE_TAKE, places, arguments)
+        if self._ring.group_is_one_place:
+            command = Apart(command, lambda: apart.take(keys, shard, queue, *arguments[:3]))
+        replies = yield {shard: [command]}
         buried, *messages = replies[shard][0]
         if len(messages) == limit:
             self._busy.add(queue)

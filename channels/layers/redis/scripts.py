@@ -33,6 +33,7 @@ GROUP_ADD = _read("group_add")
 GROUP_CHANNELS = _read("group_channels")
 COUNT = _read("count")
 DURABLE_TAKE = _read("durable_take")
+TICKET = _read("ticket")
 HAND_BACK = _read("hand_back")
 
 TURN_TAKE = _read("turn_take")
@@ -62,6 +63,7 @@ LOAD_ALL = [
         GROUP_CHANNELS,
         COUNT,
         DURABLE_TAKE,
+        TICKET,
         HAND_BACK,
         TURN_TAKE,
         TURN_END,

@@ -10,7 +10,7 @@ from channels import counters, names
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import BaseChannelLayer, Delivery, Outgoing
 from channels.layers.batches import by_queue
-from channels.layers.redis import codec, scripts
+from channels.layers.redis import apart, codec, scripts
 from channels.layers.redis.copies import RECEIVERS_PER_ENTRY, Copier
 from channels.layers.redis.groups import Groups
 from channels.layers.redis.items import Item, Outcomes, Results, Todo, count_drops, report_drops, report_gone, with_sign
@@ -232,24 +232,24 @@ class Sender:
         return [scripts.command(b"EXISTS", self._keys.alive(item.queue)) for item in with_sign(part)]
 
     def _call(self, part: Todo) -> bytes:
-        keys = [self._keys.queue(item.queue) if item.queue else self._keys.group(item.name) for _, item in part]
+        items = [item for _, item in part]
+        keys = [self._keys.queue(item.queue) if item.queue else self._keys.group(item.name) for item in items]
         if self._ring.has_durable:
-            keys += self._streams(item for _, item in part)
-        return scripts.call(scripts.SEND, keys, self._arguments(item for _, item in part))
+            keys += apart.streams_of(items, self._keys)
+        command = scripts.call(scripts.SEND, keys, self._arguments(items))
+        if self._ring.group_is_one_place:
+            return apart.Apart(command, lambda: apart.send(self._keys, items, self._arguments))
+        return command
 
     def call_once(self, item: Item, mark: str, mark_ms: int) -> bytes:
         """Return the command that sends ``item``, to a channel, unless the key ``mark`` is there, and then sets it."""
-        keys = (self._keys.queue(item.queue), *self._streams([item]), mark)
+        keys = (self._keys.queue(item.queue), *apart.streams_of([item], self._keys), mark)
         return scripts.call(scripts.SEND_ONCE, keys, (*self._arguments([item]), mark_ms))
-
-    def _streams(self, items: Iterable[Item]) -> list[str]:
-        """Return the keys that ``items`` need beside those of their queues."""
-        return [self._keys.stream(queue) for queue in {item.queue for item in items if item.kind == "s"}]
 
     def _arguments(self, items: Iterable[Item]) -> list[scripts.Argument]:
         arguments: list[scripts.Argument] = list(self._common)
         for item in items:
-            head = self._heads[item.kind == "s", item.via_group]
+            head = self._heads[item.kind in "sk", item.via_group]
             arguments += (f"{item.kind}{item.capacity}", head, item.rest)
         return arguments
 

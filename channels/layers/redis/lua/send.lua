@@ -11,10 +11,11 @@
 --          n  the same without a look at who reads the queue; for clusters, where that key may be on another node
 --          s  a channel delivered at least once: refused like c. The entry goes to its stream. While there is something
 --             in it, its list holds a ticket, an entry of nothing but flag 4, so that those who wait for lists are woken
+--          k  the same for the stream alone, whose key stands in the place of its list, without a ticket; see apart.py
 --          g  a group: one entry for each queue, naming all members that share it; rest is the encoded content
 -- returns  how many messages were dropped that had expired, how many with the queues of dead processes; then one answer
 --          for each item:
---          c, n, s  1 if its queue was full, else 0
+--          c, n, s, k  1 if its queue was full, else 0
 --          m     the same, or 2 if its members are gone: their memberships are to be ended by the caller
 --          g     a list: members that did not get it, members that are gone, a list of those that are returned;
 --                then for each queue its name, entries pushed, entries refused
@@ -89,12 +90,12 @@ local ticket = '\1\4' .. never .. '\0\0\0\0'
 
 local stored = {}
 
-local function store(key, capacity, head, rest)
-    local stream = ARGV[1] .. ':stream:' .. string.sub(key, #ARGV[1] + 1)
+local function store(key, capacity, head, rest, is_alone)
+    local stream = is_alone and key or ARGV[1] .. ':stream:' .. string.sub(key, #ARGV[1] + 1)
     if redis.call('XLEN', stream) >= capacity then return false end
     redis.call('XADD', stream, '*', 'entry', head .. never .. rest)
     if not stored[key] then  -- Once per call is enough for keys that live for a week.
-        if redis.call('LINDEX', key, -1) ~= ticket then redis.call('RPUSH', key, ticket) end
+        if not is_alone and redis.call('LINDEX', key, -1) ~= ticket then redis.call('RPUSH', key, ticket) end
         redis.call('PEXPIRE', stream, week_ms)
         redis.call('PEXPIRE', key, week_ms)
         stored[key] = true
@@ -186,8 +187,8 @@ for item = 1, (#ARGV - 6) / 3 do
             answer = 0
         end
     elseif kind == 'n' or not refused[key] then
-        local put = kind == 's' and store or push
-        if put(key, capacity, head, rest) then
+        local put = (kind == 's' or kind == 'k') and store or push
+        if put(key, capacity, head, rest, kind == 'k') then
             answer = 0
         elseif kind ~= 'n' then
             refused[key] = true
