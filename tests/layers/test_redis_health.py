@@ -168,6 +168,27 @@ def test_group_reaches_the_members_on_other_servers(
     assert "Group group: the members on one server are out of reach" in caplog.text
 
 
+def test_waiting_goes_on_when_the_server_of_a_channel_delivered_at_least_once_is_lost(
+    own_redis: RedisServer, redis_url: str
+) -> None:
+    """Whoever took the last messages there waits for others on the servers that are left."""
+    layer = RedisChannelLayer(hosts=[own_redis.url, redis_url], delivery={"orders*": "at-least-once"})
+    lost = next(f"orders.{n}" for n in range(99) if layer._parts.ring.shard_of(f"orders.{n}") == 0)
+    layer.receive_batch([lost], 5, 0)
+    layer.send(lost, {"n": 1})
+    (delivery,) = layer.receive_batch([lost], 5, 5)  # From now on it is likely that the next message comes there, too.
+    layer.finish_deliveries([delivery.content], True)
+    layer.push(wait=True)
+    own_redis.stop()
+    for _ in range(5):  # So that it rests for a while.
+        with pytest.raises(LayerUnavailable):
+            layer.send(lost, {"n": 2})
+    layer.send("test", {"n": 3})
+    assert layer.receive_batch([lost, "test"], 5, 0.2)[0].content == {"n": 3}
+    assert layer.receive_batch([lost, "test"], 5, 0.2) == []
+    layer.close()
+
+
 def test_upkeep_passes_over_a_lost_server(layer: RedisChannelLayer, own_redis: RedisServer) -> None:
     """Memberships on the others are renewed; the epoch changes when the server is back without its keys."""
     living = queue_on(layer, 1)

@@ -66,10 +66,11 @@ class Takes:
             link = self._links.link(server)
             facts = link.facts()
             command = receiving.take_command(facts, where[shard], limit, wait)
-            if along.make_plan is None:
+            plan = along.make_plan() if along.make_plan is not None else None
+            guess = next(plan) if plan is not None else {}
+            if plan is None or shard not in guess:  # What is guessed may be on a server that is lost.
                 return self._read_take(shard, self._links.ask(link, [command])[0], facts)
-            plan = along.make_plan()
-            reply, *replies = self._links.ask(link, [command, *next(plan)[shard]])
+            reply, *replies = self._links.ask(link, [command, *guess[shard]])
             along.found = self._links.go_on(plan, {shard: replies})
             return self._read_take(shard, reply, facts)
         waiting: list[_Wait] = []
