@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from tests.faults import results, table
+from tests.faults.scenarios import SCENARIOS
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -15,4 +16,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(line)
     if os.environ.get("FAULTS_RECORD"):
         results.save()
-        table.write(results.load())
+        if missing := [scenario.key for scenario in SCENARIOS if scenario.key not in results.load()]:
+            terminalreporter.write_line(f"docs/faults.rst is not written: there is no result of {', '.join(missing)}.")
+        else:
+            table.write(results.load())

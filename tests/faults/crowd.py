@@ -59,6 +59,7 @@ class Socket:
         to_room, answered: Those of them that were for everybody in the room, and those that came back.
         code: What it was closed with by the other side, or None if the client closed it.
         is_open, is_left: Whether it is open; whether the client closes it.
+        heard: When something for its room came to it last.
     """
 
     number: int
@@ -71,6 +72,7 @@ class Socket:
     code: int | None = None
     is_open: bool = False
     is_left: bool = False
+    heard: int = 0
 
     def is_answered(self) -> bool:
         """Return whether it waits for nothing but what is for its room, which full members do without."""
@@ -154,7 +156,7 @@ class Crowd:
                 await asyncio.sleep(0.05)
             number = socket.number * FRAMES_PER_SOCKET + n
             frame: dict[str, Any] = {"id": number}
-            if n % TO_ROOM_EVERY == TO_ROOM_EVERY - 1:
+            if (n + socket.number) % TO_ROOM_EVERY == 0:
                 frame["to_room"] = True
                 socket.to_room.add(number)
             socket.sent[number] = time.monotonic_ns()
@@ -163,7 +165,10 @@ class Crowd:
 
     def _take(self, socket: Socket, frame: dict[str, Any]) -> None:
         number = frame["id"]
-        self.arrivals.append(Arrival(time.monotonic_ns(), socket.number, number, frame.get("room")))
+        arrival = Arrival(time.monotonic_ns(), socket.number, number, frame.get("room"))
+        self.arrivals.append(arrival)
+        if arrival.room is not None:
+            socket.heard = arrival.at
         if number // FRAMES_PER_SOCKET == socket.number:
             socket.answered.add(number)
 
@@ -178,6 +183,11 @@ class Crowd:
         return len(sockets) == clients and all(
             any(socket.sent[number] > moment for number in list(socket.answered)) for socket in sockets
         )
+
+    def is_told_since(self, moment: int) -> bool:
+        """Return whether something for its room came to each open socket since ``moment``."""
+        self.check()
+        return all(socket.heard > moment for socket in self.open_sockets())
 
     def pause(self) -> None:
         """Send no more, and go on taking what comes."""

@@ -46,6 +46,7 @@ class Promise:
         gaps: Whether ordered sockets may be closed because one of their messages or its turn was lost.
         repeated: Messages that consumers got more than once.
         unanswered: Answers that do not reach a socket that stays open.
+        keeps_rooms: Whether sockets that stay open stay in their groups.
         back_within: Seconds within which every process serves again after the fault, or None for no promise.
     """
 
@@ -53,6 +54,7 @@ class Promise:
     repeated: Bound = NOTHING
     unanswered: Bound = NOTHING
     gaps: bool = False
+    keeps_rooms: bool = True
     back_within: float | None = None
 
     def broken(self, mode: Mode, verdict: Verdict, serving: float) -> list[str]:

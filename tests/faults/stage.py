@@ -224,6 +224,10 @@ class Stage:
         assert serving is not None
         return serving, (time.monotonic_ns() - moment) / 1e9
 
+    def wait_until_told(self, crowd: Crowd, moment: int) -> None:
+        """Wait until every client has got something for its room since ``moment``."""
+        self.wait_for(lambda: crowd.is_told_since(moment), "Every client is in its room")
+
     def _all_serve(self, crowd: Crowd, moment: int) -> bool:
         sockets = crowd.open_sockets()
         fresh = {number for socket in sockets for number, at in list(socket.sent.items()) if at > moment}

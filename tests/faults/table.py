@@ -32,11 +32,21 @@ For every fault, in both modes:
 * Where order is enforced, consumers and clients see no message before an earlier one.
 * A frame that the layer did not take was sent on a socket that is closed then: the client knows.
 * No process ends or has to be restarted, no socket stays stuck, and every client is served again.
+* Sockets that stay open stay in their groups, unless it is said below that memberships may end.
+* No process logs a traceback.
 
 Delivered at most once, no message is consumed twice, and none arrives twice. Delivered at least once (see
 :doc:`layers`), none is lost, unless the server itself loses what it held. When Redis is back after a restart, all
 processes serve again within {BACK_SECONDS:g} seconds. ``websocket.disconnect`` alone is sent again when it is not
 known whether the layer took it: consumers that clean up may run twice.
+
+Replicas of Redis lag behind, and nobody waits for them: what no replica had when its master was lost is lost in both
+modes, however rarely a run shows it. ``min-replicas-to-write`` of Redis makes that less, not nothing.
+
+Memberships of groups are lost with the memory of a server; interfaces notice within five seconds and close their
+sockets over five more, so that clients come back. Where only some keys are evicted, or the clock of Redis jumps forward
+by more than a minute, sockets may stay open and be members no more: set ``maxmemory-policy noeviction``, and let the
+clock be slewed, not stepped.
 
 Where order is enforced, a lost message is a gap: after ``CHANNELS_ORDERING_TIMEOUT`` (here {ORDERING_SECONDS:g}
 seconds) the socket is closed with 1013, and its later messages are dropped, see :doc:`ordering`. Where ordered channels
@@ -129,6 +139,8 @@ def _words(scenario: Scenario) -> str:
     words = [f"{what}: {bound.text}" for what, bound in parts if bound is not NOTHING]
     if promise.gaps:
         words.append("gaps")
+    if not promise.keeps_rooms:
+        words.append("memberships of groups may end")
     return ("; ".join(words) or "nothing is lost, nothing comes twice") + "."
 
 

@@ -69,7 +69,10 @@ def test_fault_breaks_no_promise(scenario: Scenario, stages: Stages) -> None:
             crowd = stage.crowd()
             try:
                 scenario.inject(stage, crowd)
-                back = stage.wait_until_served(crowd, time.monotonic_ns())
+                over = time.monotonic_ns()
+                back = stage.wait_until_served(crowd, over)
+                if scenario.promise.keeps_rooms:
+                    stage.wait_until_told(crowd, over)
                 stage.settle(crowd)
             finally:
                 crowd.end()
