@@ -15,6 +15,7 @@ from channels.layers.base import Outgoing
 from channels.layers.once import Marked, once_of
 from channels.layers.redis import RedisClusterChannelLayer
 from channels.layers.redis.cluster_map import TURN_TAGS
+from channels.layers.turns import Early, Ended, NextStep, Verdict
 from channels.test.conformance import ConformanceTestCase
 from tests.support.cluster import RedisCluster
 from tests.support.counting import Growth
@@ -201,6 +202,23 @@ def test_turns_spread_over_the_nodes(layer: RedisClusterChannelLayer, cluster: R
     layer.send("test", {})
     assert {layer._parts.routes.server_of(slot) for slot, _ in places} == set(layer._map.holders())
     assert list(layer.turns.stalled(1.0)) == []
+
+
+def test_turn_ends_when_the_replies_of_its_consumer_have_arrived(
+    layer: RedisClusterChannelLayer, cluster: RedisCluster
+) -> None:
+    """They may be on other nodes than the turn: whoever runs the next message must not be faster than they are."""
+    other = RedisClusterChannelLayer(hosts=cluster.hosts)
+    first = Early("websocket.receive", {"reply_channel": "test.p!one", "order": 0})
+    assert layer.turns.take("test.p!one", first, 60, 10).verdict is Verdict.RUN
+    outcomes: list[Any] = []
+    layer.post_batch([Outgoing("test.p!one", {"n": 0})], outcomes.extend)
+    layer.turns.post_end("test.p!one", first, 60, NextStep.LET_GO, 0, outcomes.append)
+    assert outcomes == [None]
+    assert other.receive(["test.p!"]) == ("test.p!one", {"n": 0})
+    layer.push(wait=True)
+    assert outcomes[1:] == [Ended([])]
+    other.close()
 
 
 # Moves of slots

@@ -106,7 +106,7 @@ class RedisChannelLayer(SendingMethods, ReceivingMethods, UnfinishedMethods):
         self._process = Process(self._parts, None)
         self.inspection: Inspection = RedisInspection(self, self._run, keys, ring, codec, self._holders)
         self.upkeep = RedisUpkeep(self._run, self._holders, keys, ring, group_expiry)
-        self.turns = RedisTurns(self._run, self._post, keys, ring, codec, group_expiry)
+        self.turns = RedisTurns(self._run, self._post, lambda: self.push(wait=True), keys, ring, codec, group_expiry)
         self.once: Once = RedisOnce(self, self._run, lambda: self._mine, self._sender, keys, ring)
 
     def _make_places(

@@ -41,6 +41,7 @@ class RedisTurns:
     Args:
         run: Carries out a plan.
         post: Begins a plan with the next write of the calling thread, and hands over its result or error later.
+        settle: Returns once everything arrived, or failed, that the calling thread posted.
         keys: How lines are named.
         ring: On which shard a line lives.
         codec: Encodes what is kept.
@@ -53,6 +54,7 @@ class RedisTurns:
         self,
         run: Callable[[Plan[Any]], Any],
         post: Callable[[Plan[Any], Callable[[Any], None]], None],
+        settle: Callable[[], None],
         keys: Keys,
         ring: Ring,
         codec: Codec,
@@ -60,6 +62,7 @@ class RedisTurns:
     ) -> None:
         self._run = run
         self._post = post
+        self._settle = settle
         self._keys = keys
         self._ring = ring
         self._codec = codec
@@ -120,6 +123,8 @@ class RedisTurns:
                     result = error
             settle(result)
 
+        if self._ring.group_is_one_place:
+            self._settle()  # The turn may be on another node than the replies, and must not end before they are there.
         self._post(self._end(*arguments), settle_or_insist)
 
     def _insist_on_end(self, *arguments: Any) -> Ended:
