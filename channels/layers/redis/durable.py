@@ -161,13 +161,7 @@ class Durable:
             has_waited: Return nothing while there is a ticket: somebody will come for it.
         """
         shard = self._ring.shard_of(queue)
-        arguments = (limit, self._idle_ms if look else 0, self._max_deliveries, DEAD_MS, int(has_waited))
-        keys = self._keys
-        places = (keys.stream(queue), keys.dead(queue), keys.queue(queue), keys.returned(queue))
-        command = scripts.call(scripts.DURABLE_TAKE, places, arguments)
-        if self._ring.group_is_one_place:
-            command = Apart(command, lambda: apart.take(keys, shard, queue, *arguments[:3]))
-        replies = yield {shard: [command]}
+        replies = yield {shard: [self._take_call(queue, shard, limit, self._idle_ms if look else 0, has_waited)]}
         buried, *messages = replies[shard][0]
         if len(messages) == limit:
             self._busy.add(queue)
@@ -199,6 +193,14 @@ class Durable:
             deliveries.append(Delivery((queue,), content, bool(flags & codec.VIA_GROUP)))
         in_hand.add(receipts)
         return deliveries
+
+    def _take_call(self, queue: str, shard: int, limit: int, idle_ms: int, has_waited: bool) -> bytes:
+        keys, most = self._keys, self._max_deliveries
+        places = (keys.stream(queue), keys.dead(queue), keys.queue(queue), keys.returned(queue))
+        command = scripts.call(scripts.DURABLE_TAKE, places, (limit, idle_ms, most, DEAD_MS, int(has_waited)))
+        if self._ring.group_is_one_place:
+            return Apart(command, lambda: apart.take(keys, shard, queue, limit, idle_ms, most))
+        return command
 
     def finish(self, receipts: Sequence[Receipt]) -> Plan[None]:
         """Remove messages whose consumers have done their work."""
