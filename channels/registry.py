@@ -1,6 +1,5 @@
 """From ``CHANNEL_LAYERS`` to layers: built on first use, one per alias and process, shared by all threads."""
 
-import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from channels import conf
 from channels.exceptions import InvalidChannelLayerError
 from channels.layers.base import Delivery, Outgoing
 from channels.layers.batches import receive_one, send_one_by_one, statistics_one_by_one
-from channels.layers.foreign import send_through
+from channels.layers.foreign import RECEIVING, SENDING, overrides, send_through
 from channels.routing import Router
 from channels.types import Content
 from channels.utils import name_that_thing
@@ -37,19 +36,6 @@ OLD_BACKENDS: Mapping[str, str] = {
     "asgi_ipc.core.IPCChannelLayer": _IPC,
 }
 """Backend paths of 1.x to the layers that took their place."""
-
-
-_SENDING = frozenset({"send", "send_group"})
-_RECEIVING = frozenset({"receive"})
-_BATCHES = {_SENDING: "send_batch", _RECEIVING: "receive_batch"}
-
-
-@functools.cache
-def _overrides(layer_class: type, methods: frozenset[str]) -> bool:
-    """Return whether a subclass of a layer that knows batches has one of ``methods`` of its own, and no batches."""
-    batch = _BATCHES[methods]
-    nearest: type | None = next((each for each in layer_class.__mro__ if {*methods, batch} & vars(each).keys()), None)
-    return nearest is not None and batch not in vars(nearest)
 
 
 class ChannelLayerWrapper:
@@ -101,12 +87,11 @@ class ChannelLayerWrapper:
             with self._router_lock:
                 self.routing, self._router = old
 
-    def _has_own(self, methods: frozenset[str]) -> bool:
-        """Return whether one of ``methods`` was replaced, here or on the layer, by who knows nothing of batches."""
+    def _has_own(self, methods: frozenset[str], batch: str) -> bool:
+        """Return whether one of ``methods`` was replaced, here or on the layer, by who knows nothing of ``batch``."""
         layer = self.channel_layer
-        layer_class: Any = type(layer)
         replaced = not (methods.isdisjoint(vars(self)) and methods.isdisjoint(getattr(layer, "__dict__", ())))
-        return replaced or _overrides(layer_class, methods)
+        return replaced or overrides(layer, methods, batch)
 
     def local_only(self) -> bool:
         """Return whether the layer reaches this process only. Subclasses of such a layer say so themselves."""
@@ -118,14 +103,14 @@ class ChannelLayerWrapper:
 
     def send_batch(self, batch: Sequence[Outgoing]) -> list[Exception | None]:
         """Send ``batch``; one by one where the layer cannot do better, or ``send`` or ``send_group`` was replaced."""
-        if self._has_own(_SENDING) or not hasattr(self.channel_layer, "send_batch"):
+        if self._has_own(SENDING, "send_batch") or not hasattr(self.channel_layer, "send_batch"):
             return send_one_by_one(self, batch)
         outcomes: list[Exception | None] = self.channel_layer.send_batch(batch)
         return outcomes
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[list[Exception | None]], None]) -> None:
         """Send ``batch`` soon where the layer can write it together with what is asked next; else at once."""
-        if hasattr(self.channel_layer, "post_batch") and not self._has_own(_SENDING):
+        if hasattr(self.channel_layer, "post_batch") and not self._has_own(SENDING, "send_batch"):
             self.channel_layer.post_batch(batch, settle)
         else:
             settle(self.send_batch(batch))
@@ -137,7 +122,7 @@ class ChannelLayerWrapper:
 
     def receive_batch(self, channels: Sequence[str], limit: int = 1, timeout: float = 0) -> list[Delivery]:
         """Take up to ``limit`` messages; one at a time where the layer cannot do better or ``receive`` was replaced."""
-        if not self._has_own(_RECEIVING) and hasattr(self.channel_layer, "receive_batch"):
+        if not self._has_own(RECEIVING, "receive_batch") and hasattr(self.channel_layer, "receive_batch"):
             deliveries: list[Delivery] = self.channel_layer.receive_batch(channels, limit, timeout)
             return deliveries
         self.push()

@@ -6,9 +6,34 @@ from typing import Any
 
 from channels.exceptions import ChannelFull, MessageTooLarge
 from channels.layers.base import DEFAULT_GROUP_EXPIRY, BaseChannelLayer
+from channels.layers.twins import ThreadedTwins
+from channels.layers.upkeep import EXTENSION as UPKEEP
+from channels.layers.upkeep import upkeep_of
 from channels.types import Content
 
 _OURS: dict[str, type[Exception]] = {"ChannelFull": ChannelFull, "MessageTooLarge": MessageTooLarge}
+
+
+SENDING = frozenset({"send", "send_group"})
+RECEIVING = frozenset({"receive"})
+"""What others override in subclasses of layers: 1.x had nothing beside them that does the same."""
+
+
+def overrides(layer: Any, methods: frozenset[str], companion: str) -> bool:
+    """Return whether a subclass has one of ``methods`` of its own, and inherits a ``companion`` that goes past it."""
+    layer_class: Any = type(layer)
+    return _overrides(layer_class, methods, companion)
+
+
+@functools.cache
+def _overrides(layer_class: Any, methods: frozenset[str], companion: str) -> bool:
+    has_own = False
+    for each in layer_class.__mro__:
+        if companion in vars(each):
+            # Those of the base are made of the methods themselves.
+            return has_own and each not in (BaseChannelLayer, ThreadedTwins)
+        has_own = has_own or bool(methods & vars(each).keys())
+    return False
 
 
 def _translate(layer: Any, error: Exception) -> type[Exception] | None:
@@ -52,6 +77,8 @@ class ForeignLayer(BaseChannelLayer):
     def __init__(self, layer: Any) -> None:
         super().__init__(group_expiry=getattr(layer, "group_expiry", DEFAULT_GROUP_EXPIRY))
         self._layer = layer
+        if (kept := upkeep_of(layer)) is not None:
+            self.extensions, self.upkeep = (UPKEEP,), kept
 
     def send(self, channel: str, message: Content) -> None:
         """Send through the layer; its own ``ChannelFull`` and ``MessageTooLarge`` become ours."""
@@ -70,5 +97,12 @@ class ForeignLayer(BaseChannelLayer):
 
 
 def make_asynchronous(layer: Any) -> Any:
-    """Return ``layer`` if event loops can use it, else something that lets them."""
-    return layer if hasattr(layer, "areceive_batch") else ForeignLayer(layer)
+    """Return ``layer`` if event loops can use it, else something that lets them.
+
+    A subclass of one of our layers that overrides what is called in threads is used in threads: what it does there to
+    messages may be meant for both ways.
+    """
+    is_ours = hasattr(layer, "areceive_batch")
+    if is_ours and not overrides(layer, SENDING, "asend") and not overrides(layer, RECEIVING, "areceive_batch"):
+        return layer
+    return ForeignLayer(layer)

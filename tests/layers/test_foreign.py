@@ -7,13 +7,19 @@ from collections import defaultdict, deque
 
 import pytest
 
-from channels import Channel, exceptions, route
+from channels import Channel, Group, exceptions, route
 from channels.exceptions import ChannelFull, ConsumeLater, MessageTooLarge
+from channels.interface.application import ChannelsApplication
+from channels.layers.base import BaseChannelLayer
 from channels.layers.batches import POLL_SECONDS
-from channels.layers.foreign import make_asynchronous
+from channels.layers.foreign import RECEIVING, SENDING, make_asynchronous, overrides
+from channels.layers.inmemory import ChannelLayer
+from channels.layers.ipc import IPCChannelLayer
+from channels.layers.redis import RedisChannelLayer, RedisClusterChannelLayer, RedisLocalChannelLayer
 from channels.message import pending_message_store
 from channels.registry import ChannelLayerWrapper
 from channels.worker import Worker
+from tests.support.asgi import FakeServer, in_loop
 
 CAPACITY = 3
 
@@ -142,3 +148,79 @@ def test_message_is_put_back(raw, run):
     raw.send("c", {})
     run([route("c", later)], until=lambda: len(seen) == 3)
     assert seen == [0, 1, 2]
+
+
+class SealedLayer(ChannelLayer):
+    """Closes what is sent and opens what is received, as a subclass for 1.x would."""
+
+    def send(self, channel, message):
+        """Seal and send."""
+        super().send(channel, {"sealed": message})
+
+    def send_group(self, group, message):
+        """Seal and send."""
+        super().send_group(group, {"sealed": message})
+
+    def receive(self, channels, block=False):
+        """Receive and open; what is not sealed is an error."""
+        channel, message = super().receive(channels, block)
+        return (None, None) if channel is None else (channel, message["sealed"])
+
+
+def say(message):
+    """Answer, and tell the group."""
+    Group("all", channel_layer=message.channel_layer).add(message.reply_channel)
+    Group("all", channel_layer=message.channel_layer).send({"text": f"all: {message['text']}"})
+    message.reply_channel.send({"text": message["text"]})
+
+
+@in_loop
+async def test_subclass_of_a_layer_is_used_by_both_sides():
+    """What it does when it sends is undone when it receives, so nobody may go past it."""
+    layer = SealedLayer()
+    wrapper = ChannelLayerWrapper(layer, "sealed", [route("websocket.receive", say)])
+    wrapper.router.check_default()
+    worker = Worker(wrapper, signal_handlers=False)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    app = ChannelsApplication(layer)
+    server = FakeServer(app, type="websocket")
+    try:
+        server.put(type="websocket.connect")
+        assert (await server.take())["type"] == "websocket.accept"
+        server.put(type="websocket.receive", text="hello")
+        assert [(await server.take())["text"] for _ in range(2)] == ["all: hello", "hello"]
+        server.put(type="websocket.disconnect", code=1000)
+        assert await server.end() == []
+    finally:
+        worker.termed = True
+        await app.close()
+        await asyncio.to_thread(thread.join, 30)
+
+
+class NewLayer(BaseChannelLayer):
+    """Written for this package: with what it can do better than the base, and no more."""
+
+    def send(self, channel, message):
+        """Do nothing."""
+
+    def receive(self, channels, block=False):
+        """Return nothing."""
+        return None, None
+
+    async def areceive_batch(self, channels, limit=1, timeout=0):
+        """Return nothing."""
+        return []
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [NewLayer, ChannelLayer, IPCChannelLayer, RedisChannelLayer, RedisLocalChannelLayer, RedisClusterChannelLayer],
+)
+def test_layers_for_this_package_need_no_help(layer):
+    """They are used as they are, also by a subclass that changes nothing of what they send and receive."""
+    for kind in (layer, type("Own", (layer,), {"asend": layer.asend})):
+        made = kind.__new__(kind)
+        assert make_asynchronous(made) is made
+        assert not overrides(made, SENDING, "send_batch")
+        assert not overrides(made, RECEIVING, "receive_batch")
