@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.board import BoardPage, BoardSite
-from tests.support.chat import browser, running
+from tests.support.chat import running
 from tests.support.processes import stop
+from tests.support.visitors import two_visitors
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,10 +24,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoardSite]:
 @pytest.fixture(scope="module")
 def pages(site: BoardSite) -> Iterator[tuple[BoardPage, BoardPage]]:
     """Two users in two browsers."""
-    with browser() as first, browser() as second:
-        pair = (BoardPage(first, site, "anna"), BoardPage(second, site, "ben"))
-        for page in pair:
-            page.sign_in()
+    with two_visitors(BoardPage, site) as pair:
         yield pair
 
 

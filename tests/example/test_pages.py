@@ -5,28 +5,24 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.support.chat import PASSWORD, Site, browser, running
-from tests.support.processes import ROOT, stop, wait_for
+from tests.support.processes import stop, wait_for
+from tests.support.visitors import SCREENSHOTS, Visitor, two_visitors
 
-SCREENSHOTS = ROOT / "test-output"
 _numbers = count(1)
 
 
-class Page:
-    """What one user sees and does in a browser."""
+class Page(Visitor):
+    """What one user sees and does in the chat."""
 
-    def __init__(self, chrome: Any, site: Site, name: str) -> None:
-        self.chrome = chrome
-        self.site = site
-        self.name = name
+    example = "chat"
 
-    def sign_up(self) -> None:
+    def arrive(self) -> None:
         """Make an account with the form."""
         self.chrome.get(f"{self.site.url}/signup/")
         for field, value in (("username", self.name), ("password1", PASSWORD), ("password2", PASSWORD)):
@@ -57,10 +53,6 @@ class Page:
         wait_for(lambda: self.js("return document.getElementById('status').dataset.state") == "open", "Connected", 30)
         wait_for(lambda: self.name in self.people(), f"{self.name} is on the list", 30)
 
-    def js(self, script: str, *arguments: Any) -> Any:
-        """Run a script in the page."""
-        return self.chrome.execute_script(script, *arguments)
-
     def texts(self, selector: str) -> list[str]:
         """Return the text of every element that ``selector`` names."""
         found = self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
@@ -90,20 +82,11 @@ class Page:
         """Wait for a notice."""
         wait_for(lambda: text in self.notices(), f"{self.name} sees the notice {text!r}")
 
-    def screenshot(self, name: str) -> None:
-        """Keep a picture of the page in ``test-output/``."""
-        SCREENSHOTS.mkdir(exist_ok=True)
-        self.js("return Promise.all(document.getAnimations().map(a => a.finished.catch(() => 0)))")
-        assert self.chrome.save_screenshot(str(SCREENSHOTS / f"chat-{name}.png"))
-
 
 @pytest.fixture(scope="module")
 def pages(site: Site) -> Iterator[tuple[Page, Page]]:
     """Two users with an account in two browsers."""
-    with browser() as first, browser() as second:
-        pair = (Page(first, site, "anna"), Page(second, site, "ben"))
-        for page in pair:
-            page.sign_up()
+    with two_visitors(Page, site) as pair:
         yield pair
 
 
@@ -300,7 +283,7 @@ def test_page_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
     """What was typed meanwhile is shown as waiting, and sent when the server is back."""
     with running(tmp_path) as site, browser() as chrome:
         page = Page(chrome, site, "carla")
-        page.sign_up()
+        page.arrive()
         page.wait_until_connected()
         stop(site.processes.running[-1])
         wait_for(lambda: page.texts("#status") == ["Reconnecting…"], "The page says that it lost the server")
@@ -314,7 +297,7 @@ def test_logout_leads_other_pages_to_the_login(site: Site) -> None:
     """A second tab of the same browser does not stay in the room."""
     with browser() as chrome:
         page = Page(chrome, site, "dora")
-        page.sign_up()
+        page.arrive()
         first = chrome.current_window_handle
         chrome.switch_to.new_window("tab")
         page.enter("lobby")

@@ -9,8 +9,8 @@ from selenium.webdriver.support.ui import Select
 
 from tests.support.chat import Site
 from tests.support.processes import ROOT, wait_for
+from tests.support.visitors import Visitor
 
-SCREENSHOTS = ROOT / "test-output"
 SECONDS = 40
 
 
@@ -20,21 +20,12 @@ class BoardSite(Site):
     project = ROOT / "examples/board"
 
 
-class BoardPage:
-    """What one user sees and does in a browser.
+class BoardPage(Visitor):
+    """What one user sees and does on the board."""
 
-    Args:
-        chrome: The browser.
-        site: The site.
-        name: The user's.
-    """
+    example = "board"
 
-    def __init__(self, chrome: Any, site: Site, name: str) -> None:
-        self.chrome = chrome
-        self.site = site
-        self.name = name
-
-    def sign_in(self) -> None:
+    def arrive(self) -> None:
         """Take the name."""
         self.chrome.get(f"{self.site.url}/login/")
         self.chrome.find_element(By.NAME, "username").send_keys(self.name, Keys.ENTER)
@@ -53,10 +44,6 @@ class BoardPage:
         """Wait until the page says ``open`` or ``lost``."""
         script = "return document.getElementById('status').dataset.state"
         wait_for(lambda: self.js(script) == state, f"{self.name} is {state}", SECONDS)
-
-    def js(self, script: str, *arguments: Any) -> Any:
-        """Run a script in the page."""
-        return self.chrome.execute_script(script, *arguments)
 
     def cards(self) -> dict[str, list[str]]:
         """Return the texts of the cards in sight, by column; columns without cards are left out."""
@@ -120,9 +107,3 @@ class BoardPage:
         """Wait for a message that says what went wrong."""
         script = "return document.getElementById('problems').innerText"
         wait_for(lambda: words in self.js(script), f"{self.name} sees {words!r}", SECONDS)
-
-    def screenshot(self, name: str) -> None:
-        """Keep a picture of the page in ``test-output/``."""
-        SCREENSHOTS.mkdir(exist_ok=True)
-        self.js("return Promise.all(document.getAnimations().map((each) => each.finished.catch(() => 0)))")
-        assert self.chrome.save_screenshot(str(SCREENSHOTS / f"board-{name}.png"))

@@ -10,8 +10,8 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.support.chat import Site
 from tests.support.processes import ROOT, wait_for
+from tests.support.visitors import Visitor
 
-SCREENSHOTS = ROOT / "test-output"
 SECONDS = 40
 
 
@@ -31,25 +31,12 @@ def sign_in(site: Site, name: str) -> Iterator[httpx.Client]:
         yield client
 
 
-class TeamPage:
-    """What one user sees and does in a browser.
+class TeamPage(Visitor):
+    """What one user sees and does in the team chat."""
 
-    Args:
-        chrome: The browser.
-        site: The site.
-        name: The user's.
-    """
-
-    def __init__(self, chrome: Any, site: Site, name: str) -> None:
-        self.chrome = chrome
-        self.site = site
-        self.name = name
+    example = "teamchat"
 
     # On any page
-
-    def js(self, script: str, *arguments: Any) -> Any:
-        """Run a script in the page."""
-        return self.chrome.execute_script(script, *arguments)
 
     def element(self, selector: str) -> Any:
         """Return the element that a CSS selector finds."""
@@ -76,18 +63,13 @@ class TeamPage:
         field.clear()
         field.send_keys(*keys)
 
-    def screenshot(self, name: str) -> None:
-        """Keep a picture of the page in ``test-output/``."""
-        SCREENSHOTS.mkdir(exist_ok=True)
-        assert self.chrome.save_screenshot(str(SCREENSHOTS / f"teamchat-{name}.png"))
-
     def complaints(self) -> list[str]:
         """Return what the browser complains of since the last call, such as breaches of the page's policy."""
         return [entry["message"] for entry in self.chrome.get_log("browser") if entry["level"] == "SEVERE"]
 
     # In the chat
 
-    def sign_in(self) -> None:
+    def arrive(self) -> None:
         """Take the name."""
         self.chrome.get(f"{self.site.url}/login/")
         self.fill("[name=username]", self.name, Keys.ENTER)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.chat import browser, running
+from tests.support.chat import running
 from tests.support.teamchat import TeamPage, TeamSite
+from tests.support.visitors import two_visitors
 
 FAILURES = ("Error processing message", "Failed to process", "Internal Server Error")
 """How the log begins to tell of something that nobody meant."""
@@ -24,10 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamSite]:
 @pytest.fixture(scope="module")
 def pages(site: TeamSite) -> Iterator[tuple[TeamPage, TeamPage]]:
     """Two users in two browsers; the first one is of the staff."""
-    with browser() as first, browser() as second:
-        pair = (TeamPage(first, site, "anna"), TeamPage(second, site, "ben"))
-        for page in pair:
-            page.sign_in()
+    with two_visitors(TeamPage, site) as pair:
         yield pair
 
 
