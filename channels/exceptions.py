@@ -6,6 +6,8 @@ view raises on purpose to tell the worker what to do next.
 
 from typing import Any
 
+from channels.close_codes import is_sendable_close_code
+
 
 class ChannelsError(Exception):
     """Base of every error this package raises itself. Do not raise directly."""
@@ -101,17 +103,17 @@ class WebsocketCloseException(ChannelSocketException):
     """Close the WebSocket of the current message.
 
     Args:
-        code: Close code, 1000 or 3000 to 4999; None closes with 1000.
+        code: Close code: 1000 to 1003, 1007 to 1014 or 3000 to 4999; None closes with 1000.
 
     Raises:
         ValueError: The code may not be sent.
     """
 
     def __init__(self, code: int | None = None) -> None:
-        if code is not None and not (
-            isinstance(code, int) and not isinstance(code, bool) and (code == 1000 or 3000 <= code <= 4999)
-        ):
-            raise ValueError(f"invalid close code {code} (must be 1000 or from [3000, 4999])")
+        if code is not None and not is_sendable_close_code(code):
+            raise ValueError(
+                f"invalid close code {code} (must be 1000 or from [3000, 4999], or 1001 to 1003, or 1007 to 1014)"
+            )
         super().__init__(code)
         self.code = code
 

@@ -14,13 +14,13 @@ from channels.exceptions import DenyConnection, WebsocketCloseException
 from channels.utils import name_that_thing
 
 
-@pytest.mark.parametrize("code", [None, 1000, 3000, 4999])
+@pytest.mark.parametrize("code", [None, 1000, 1001, 1008, 1013, 3000, 4999])
 def test_close_exception_takes_codes_that_applications_may_send(code):
-    """None, 1000 and the ranges for libraries and applications."""
+    """None, those that the standard gives a meaning, and the ranges for libraries and applications."""
     assert WebsocketCloseException(code).code == code
 
 
-@pytest.mark.parametrize("code", [0, 1001, 2999, 5000, "1000", True])
+@pytest.mark.parametrize("code", [0, 1005, 1006, 1015, 2999, 5000, "1000", True])
 def test_close_exception_refuses_other_codes(code):
     """Everything else is an error where it is raised, not in the worker."""
     with pytest.raises(ValueError, match=r"must be 1000 or from \[3000, 4999\]"):
