@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -148,12 +148,7 @@ class Worker:
                 self.turned_at = time.monotonic()
                 # The receive brings home what ended turns released; who has turns out does not wait for others.
                 deliveries = self._receive(channels, 0 if ordering.is_unsettled() else patience)
-                for delivery in deliveries:
-                    hand.extend(
-                        (channel, delivery.content)
-                        for channel in delivery.channels
-                        if self._takes(channel, delivery.content)
-                    )
+                hand.extend(self._sound(deliveries))
                 if not self.termed:
                     ordering.take_turns_in_hand(self.channel_layer)
                 if len(hand) > 1:
@@ -196,12 +191,15 @@ class Worker:
             logger.warning("The channel layer can be reached again")
         return deliveries
 
-    def _takes(self, channel: str, content: Content) -> bool:
-        """Return whether a message can be run; one that cannot is answered, if it says who waits."""
-        problem = incoming.find_problem(channel, content)
-        if problem is not None:
-            refuse(self.channel_layer, channel, content, problem)
-        return problem is None
+    def _sound(self, deliveries: Iterable[Delivery]) -> Iterator[tuple[str, Content]]:
+        """Yield the messages that can be run; who waits for one of the others is answered."""
+        for channels, content, _ in deliveries:
+            for channel in channels:
+                problem = incoming.find_problem(channel, content)
+                if problem is None:
+                    yield channel, content
+                else:
+                    refuse(self.channel_layer, channel, content, problem)
 
     def _run_one(self, channel: str, content: Content) -> None:
         if self._push_soon is not None:
