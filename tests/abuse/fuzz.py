@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import atheris
+try:
+    import atheris
+except ImportError:
+    sys.exit("atheris is not installed: it has wheels for Linux on x86-64 only. tests/abuse runs without it.")
 
 SLOW_SECONDS = 60
 """An input that takes longer is one that hangs."""
