@@ -108,6 +108,7 @@ KNOWN: Mapping[str, str] = {
     "websocket.dropped.disconnect": "A websocket.disconnect found no room for a minute: consumers could not clean up.",
     "websocket.dropped.handshake": "A message of a group for a socket whose handshake failed, or waited for too long.",
     "websocket.dropped.malformed": "A message on a reply channel of WebSockets that is no reply.",
+    "websocket.dropped.status": "A status that does not refuse; the handshake was refused with 403.",
     "websocket.dropped.subprotocol": "The subprotocol that a consumer chose was not offered; accepted without it.",
     "websocket.dropped.undecided": "An empty reply during the handshake, which decides nothing.",
     "websocket.dropped.unexpected": "A reply that fits no state of its socket.",

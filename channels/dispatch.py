@@ -223,7 +223,7 @@ def _put_back(message: Message, channel: str) -> None:
     retries = message.content.get(formats.RETRIES, 0)
     if message.__doomed__:
         counters.add("message.dropped.retries_exceeded")
-        logger.warning("Exceeded number of retries for message on channel %s: %.100r", channel, message.content)
+        logger.warning("Exceeded number of retries for message on channel %s: %r", channel, message)
         _answer_failure(message, 503)
         return
     if tracing.active is not None:

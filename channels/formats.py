@@ -17,6 +17,7 @@ from channels.close_codes import is_sendable_close_code as is_sendable_close_cod
 from channels.close_codes import read_close_code as read_close_code
 from channels.exceptions import MalformedReply
 from channels.types import Content, Scope
+from channels.utils import kinds_of
 
 REPLY_CHANNEL = "reply_channel"
 ORDER = "order"
@@ -291,10 +292,9 @@ def read_http_reply(content: Content, channel: str = "an HTTP reply channel") ->
     headers = []
     for pair in content.get("headers") or ():
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(part, bytes) for part in pair):
-            raise MalformedReply(f"A header in a message on {channel} must be a pair of bytes, not {pair!r}.")
-        name, value = pair
-        if any(mark in name + value for mark in (b"\r", b"\n", b"\0")):
-            raise MalformedReply(f"The header {name!r} in a message on {channel} has a line break or NUL in it.")
-        headers.append((name, value))
+            raise MalformedReply(f"A header in a message on {channel} must be a pair of bytes, not {kinds_of(pair)}.")
+        if any(mark in pair[0] + pair[1] for mark in (b"\r", b"\n", b"\0")):
+            raise MalformedReply(f"The header {pair[0]!r} in a message on {channel} has a line break or NUL in it.")
+        headers.append((pair[0], pair[1]))
     more_content, closed = bool(content.get("more_content", False)), bool(content.get("closed", False))
     return HttpReply(status, tuple(headers), body, more_content, closed, more_content and bool(content.get(PACED)))

@@ -155,6 +155,7 @@ def save_if_modified(session: Any) -> None:
         session.save()
     except UpdateError:
         counters.add("session.dropped.ended")
-        logger.debug("Session %s has ended while a consumer used it; its changes are dropped.", session.session_key)
+        # Without its key: whoever reads that in a log could use it.
+        logger.debug("A session has ended while a consumer used it; its changes are dropped.")
         return
     session.modified = False

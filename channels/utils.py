@@ -11,6 +11,12 @@ def printable(text: object) -> str:
     return plain if plain.isprintable() else plain.encode("unicode_escape").decode("ascii")
 
 
+def kinds_of(value: object) -> str:
+    """Return of which kind ``value`` is, and what is in it: all that may be said of what may hold secrets."""
+    name = type(value).__name__
+    return f"{name} of {', '.join(map(kinds_of, value))}" if isinstance(value, list | tuple) and value else name
+
+
 def name_that_thing(thing: Any) -> str:
     """Return the dotted name of a function, class, bound method, partial or instance; its repr if it has none."""
     if isinstance(thing, functools.partial):

@@ -231,7 +231,7 @@ class Binding(metaclass=BindingMetaclass):
                 self.run_action(self.action, self.pk, self.data)
         except Refused as refused:
             counters.add(f"message.dropped.{refused.code}")
-            logger.info("Refused a change of %s (%r, pk %r): %s", cls.model_label, self.action, self.pk, refused)
+            logger.info("Refused a change of %s (%.50r, pk %.50r): %s", cls.model_label, self.action, self.pk, refused)
             self.refuse(refused)
 
     def deserialize(self, message: Message) -> tuple[Any, Any, Any]:

@@ -25,7 +25,7 @@ def check_layers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Check
     """Each entry of ``CHANNEL_LAYERS`` is whole and makes a layer, and its routing and consumers can be imported."""
     configs: Any = channel_layers.configs
     if not isinstance(configs, dict):
-        return [catalogue.NOT_A_DICT(f"CHANNEL_LAYERS must be a dict, not {configs!r}.")]
+        return [catalogue.NOT_A_DICT(f"CHANNEL_LAYERS must be a dict, not {type(configs).__name__}.")]
     found: list[CheckMessage] = []
     if configs and DEFAULT_CHANNEL_LAYER not in configs:
         found.append(catalogue.NO_DEFAULT_LAYER("CHANNEL_LAYERS has no layer named 'default'."))
@@ -39,7 +39,8 @@ def check_layers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Check
 
 def _check_entry(alias: str, entry: Any) -> Iterator[CheckMessage]:
     if not isinstance(entry, dict):
-        yield catalogue.NOT_A_DICT(f"The entry {alias!r} of CHANNEL_LAYERS must be a dict, not {entry!r}.")
+        kind = type(entry).__name__  # Not the value, which may hold passwords and keys.
+        yield catalogue.NOT_A_DICT(f"The entry {alias!r} of CHANNEL_LAYERS must be a dict, not {kind}.")
         return
     for key in ("BACKEND", "ROUTING"):
         if key not in entry:
@@ -51,7 +52,8 @@ def _check_entry(alias: str, entry: Any) -> Iterator[CheckMessage]:
     configs = [key for key in ("CONFIG", "TEST_CONFIG") if key in entry]
     for key in configs:
         if not isinstance(entry[key], dict):
-            yield catalogue.NOT_A_DICT(f"{key} of the channel layer {alias!r} must be a dict, not {entry[key]!r}.")
+            kind = type(entry[key]).__name__
+            yield catalogue.NOT_A_DICT(f"{key} of the channel layer {alias!r} must be a dict, not {kind}.")
     if entry.get("TEST_CONFIG") and entry["TEST_CONFIG"] == entry.get("CONFIG"):
         yield catalogue.SAME_TEST_CONFIG(f"TEST_CONFIG of the channel layer {alias!r} is the same as its CONFIG.")
     if "BACKEND" in entry:

@@ -269,7 +269,7 @@ class JsonWebsocketConsumer(WebsocketConsumer):
             error: What is wrong with it.
         """
         counters.add("message.dropped.invalid_json")
-        logger.info("Closing a socket on %s: %s: %.100r", printable(self.path), error, frame)
+        logger.info("Closing a socket on %s, as %s was no JSON: %s", printable(self.path), type(frame).__name__, error)
         self.close(close_codes.MALFORMED_TEXT if isinstance(frame, str) else close_codes.UNSUPPORTED_DATA)
 
     @classmethod

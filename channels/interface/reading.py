@@ -1,5 +1,6 @@
 """Replies as the bridges want them: read once, however many connections they are for, with what they are to each."""
 
+import dataclasses
 import logging
 from typing import NamedTuple
 
@@ -67,6 +68,14 @@ def read_websocket(content: Content, channel: str = "a WebSocket's reply channel
         logger.warning(
             "%s is closed with 1000: a message asked for the code %.100r, which may not be sent.", channel, close
         )
+    if reply.status is not None and not 400 <= reply.status <= 599:
+        counters.add("websocket.dropped.status")
+        logger.warning(
+            "%s: a message asked to refuse the handshake with status %d; it takes one from 400 to 599, and 403 it is.",
+            channel,
+            reply.status,
+        )
+        reply = dataclasses.replace(reply, status=None)
     frames: tuple[ToClient, ...] = ()
     if reply.text is not None:
         frames = _text_frame(reply.text)

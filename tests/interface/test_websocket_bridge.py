@@ -381,6 +381,15 @@ def test_denial_carries_status_and_reason_where_the_server_can() -> None:
     assert body["body"] == b"Log in first"
 
 
+@pytest.mark.parametrize("status", [-1, 0, 99, 101, 204, 302, 600, 10**9])
+def test_denial_with_a_status_that_does_not_refuse_is_403(status: int) -> None:
+    """A server would fail with it."""
+    before = counters.value("websocket.dropped.status")
+    effects = connecting(extensions=DENIAL_EXTENSION).reply({"close": True, "status": status})
+    assert events(effects) == [{"type": "websocket.close", "code": 1000, "reason": ""}]
+    assert counters.value("websocket.dropped.status") == before + 1
+
+
 def test_denial_without_the_extension_is_a_plain_close() -> None:
     """Which servers turn into 403."""
     assert events(connecting().reply({"close": True, "status": 401})) == [DENY]

@@ -41,7 +41,7 @@ def layer(make_layer: Any) -> RedisChannelLayer:
     [
         ({"hosts": "redis://localhost"}, "must be specified as an iterable list of hosts."),
         ({"hosts": []}, "at least one host"),
-        ({"hosts": [7]}, "a URL or a pair of host and port, not 7"),
+        ({"hosts": [7]}, "a URL or a pair of host and port, not int"),
         ({"hosts": ["localhost:6379"]}, "scheme"),
         ({"connection_kwargs": {"socket_timeout": 4}}, "The socket timeout must be at least 5 seconds"),
         ({"symmetric_encryption_keys": "secret"}, "must be a list of possible keys"),

@@ -56,7 +56,7 @@ class TestSentinelContract(ConformanceTestCase, unittest.TestCase):
     [
         ({"hosts": "localhost"}, "must be specified as an iterable list of hosts."),
         ({"hosts": ["redis://localhost"]}, "Sentinel Redis host entries must be specified as tuples, not strings."),
-        ({"hosts": [7]}, "a pair of host and port, not 7"),
+        ({"hosts": [7]}, "a pair of host and port, not int"),
         ({"hosts": []}, "at least one host"),
         ({"services": "mymaster"}, "a list of the names of masters"),
         ({"services": [1]}, "a list of the names of masters"),

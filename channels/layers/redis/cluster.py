@@ -12,7 +12,8 @@ from channels.layers.redis.keys import Keys
 from channels.layers.redis.layer import RedisChannelLayer
 from channels.layers.redis.ring import Ring
 from channels.layers.redis.routes import Routes
-from channels.layers.redis.shards import Shard, host_urls
+from channels.layers.redis.shards import Shard
+from channels.layers.redis.urls import host_urls, public_url
 
 
 class ClusterNode(Shard):
@@ -71,7 +72,7 @@ class RedisClusterChannelLayer(RedisChannelLayer):
         durable: Sequence[re.Pattern[str]],
         veil: Veil | None,
     ) -> tuple[list[Shard], Ring, Keys, Routes]:
-        urls = host_urls(hosts)
+        urls = host_urls(hosts, Shard)
         seeds = [_address(url) for url in urls]
         options = connection_kwargs or {}
         shards: list[Shard] = []
@@ -85,12 +86,17 @@ class RedisClusterChannelLayer(RedisChannelLayer):
 
 
 def _address(url: str) -> Address:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 6379
+    except ValueError:  # Its text may hold a part of the password.
+        port, parts = 0, urlsplit("")
     if parts.scheme not in ("redis", "rediss") or parts.path.strip("/") not in ("", "0") or not parts.hostname:
         raise ValueError(
-            f"A node of a cluster is redis://host:port or rediss://host:port, without a database, not {url!r}."
+            "A node of a cluster is redis://host:port or rediss://host:port, without a database, "
+            f"not {public_url(url)!r}."
         )
-    return parts.hostname, parts.port or 6379
+    return parts.hostname, port
 
 
 def _at(url: str, address: Address) -> str:

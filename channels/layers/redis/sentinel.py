@@ -14,6 +14,7 @@ from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY
 from channels.layers.redis.health import Health
 from channels.layers.redis.layer import RedisChannelLayer
 from channels.layers.redis.shards import CONNECT_TIMEOUT, FOREIGN_ERRORS, ServerClock, Shard, connection_options
+from channels.utils import kinds_of
 
 Address = tuple[str, int]
 
@@ -291,9 +292,9 @@ def _addresses(hosts: Any) -> list[Address]:
             raise ValueError("Sentinel Redis host entries must be specified as tuples, not strings.")
         try:
             name, port = host
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"A Sentinel is a pair of host and port, not {host!r}.") from error
-        addresses.append((str(name), int(port)))
+            addresses.append((str(name), int(port)))
+        except (TypeError, ValueError):
+            raise ValueError(f"A Sentinel is a pair of host and port, not {kinds_of(host)}.") from None
     if not addresses:
         raise ValueError("ASGI Redis hosts must name at least one host.")
     return addresses

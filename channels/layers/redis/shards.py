@@ -28,6 +28,7 @@ from channels import counters
 from channels.exceptions import LayerUnavailable, UnsupportedRedis
 from channels.layers.redis import scripts
 from channels.layers.redis.health import Health
+from channels.layers.redis.urls import host_urls, public_url
 
 BLOCK_SECONDS = 5.0
 """Longest that the server is asked to wait in one command."""
@@ -130,12 +131,19 @@ class Shard:
     """
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        self.label = re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
+        self.label = public_url(url)
         self.health = Health(self.label, CONNECT_TIMEOUT)
         self.clock = ServerClock()
         self.socket_timeout, for_threads, for_loops = connection_options(options)
-        self._pool = redis.ConnectionPool.from_url(url, **for_threads)
-        self._async_pool = redis.asyncio.ConnectionPool.from_url(url, **for_loops)
+        try:
+            self._pool = redis.ConnectionPool.from_url(url, **for_threads)
+            self._async_pool = redis.asyncio.ConnectionPool.from_url(url, **for_loops)
+        except ValueError:
+            # Its text may hold a part of the password.
+            raise ValueError(
+                f"The URL of the Redis host {self.label} cannot be read. Its scheme must be redis://, rediss:// or "
+                "unix://; in a password percent-encode all but letters and digits."
+            ) from None
 
     @property
     def block_seconds(self) -> float:
@@ -263,36 +271,7 @@ def make_shards(hosts: Any, connection_kwargs: Mapping[str, Any] | None) -> list
         ValueError: ``hosts`` is not a list of hosts, or the socket timeout is too short.
     """
     options = connection_kwargs or {}
-    shards = [host if isinstance(host, Shard) else Shard(host, options) for host in host_urls(hosts)]
+    shards = [host if isinstance(host, Shard) else Shard(host, options) for host in host_urls(hosts, Shard)]
     for shard in shards:
         shard.health.has_peers = len(shards) > 1
     return shards
-
-
-def host_urls(hosts: Any) -> list[Any]:
-    """Return the URL of each of ``hosts``, which are URLs, pairs of host and port, or shards, which stay.
-
-    Raises:
-        ValueError: ``hosts`` is not a list of hosts.
-    """
-    if hosts is None:
-        hosts = [("localhost", 6379)]
-    if isinstance(hosts, str | bytes) or not isinstance(hosts, Iterable):
-        raise ValueError("ASGI Redis hosts must be specified as an iterable list of hosts.")
-    urls = [host if isinstance(host, Shard) else _url(host) for host in hosts]
-    if not urls:
-        raise ValueError("ASGI Redis hosts must name at least one host.")
-    return urls
-
-
-def _url(host: Any) -> str:
-    if isinstance(host, str):
-        return host
-    try:
-        name, port = host
-        port = int(port)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"A Redis host is a URL or a pair of host and port, not {host!r}.") from error
-    if not isinstance(name, str) or not 0 < port < 65_536:
-        raise ValueError(f"A Redis host is a URL or a pair of host and port, not {host!r}.")
-    return f"redis://{name}:{port}/0"
