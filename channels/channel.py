@@ -41,6 +41,8 @@ class _Named:
         (error,) = send_all(self.channel_layer, [Outgoing(self.name, kept, self.is_group)])
         if error is not None:
             raise error
+        if immediately and not self.is_group:
+            pending_message_store.note_sent(self.name, kept)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

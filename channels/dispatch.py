@@ -196,8 +196,12 @@ def _answer_failure(message: Message, status: int) -> None:
     if name == "websocket.connect":
         # Before what the consumer sent: after an accept it would be too late to refuse.
         _send_first(message, _ANSWERED[name](status))
-    elif name == "http.request" and not _replies(message):
-        message.reply_channel.send(_ANSWERED[name](status))
+    elif name == "http.request":
+        begun = _replies(message)
+        if not begun:
+            message.reply_channel.send(_ANSWERED[name](status))
+        elif begun[-1].get("more_content"):
+            message.reply_channel.send(formats.http_response_chunk(closed=True))
 
 
 def _send_first(message: Message, content: Content) -> None:

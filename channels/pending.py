@@ -40,11 +40,16 @@ class PendingSend(NamedTuple):
     content: Content
 
 
+_DECIDING = ("accept", "close", "text", "bytes", "status", "more_content")
+"""Keys by which a message to a connection decides what becomes of a handshake or request."""
+
+
 class _Frame:
     """The sends of one running consumer."""
 
     def __init__(self) -> None:
         self.sends: list[PendingSend] = []
+        self.sent_at_once: dict[str, Content] = {}
         self.afterwards: list[Callable[[], None]] = []
         self.is_open = True
 
@@ -108,8 +113,23 @@ class PendingMessageStore:
         return tuple(self._frames.get()[-1].sends) if self.active else ()
 
     def sent_to(self, channel: str) -> list[Content]:
-        """Return what the running consumer has sent to ``channel`` so far, groups apart."""
-        return [send.content for send in self.sends if not send.sender.is_group and send.sender.name == channel]
+        """Return what the running consumer has sent to ``channel`` so far, groups apart; see ``note_sent``."""
+        if not self.active:
+            return []
+        frame = self._frames.get()[-1]
+        at_once = [frame.sent_at_once[channel]] if channel in frame.sent_at_once else []
+        return at_once + [
+            send.content for send in frame.sends if not send.sender.is_group and send.sender.name == channel
+        ]
+
+    def note_sent(self, channel: str, content: Content) -> None:
+        """Remember what the running consumer sent to ``channel`` past this store: the first that decides something.
+
+        No more than that, and of frames no more than how they begin: consumers stream through here.
+        """
+        if self.active and (kept := {key: content[key] for key in _DECIDING if content.get(key) is not None}):
+            begun = {key: value[:1] if isinstance(value, str | bytes) else value for key, value in kept.items()}
+            self._frames.get()[-1].sent_at_once.setdefault(channel, begun)
 
     def append(self, sender: Sender, message: Content) -> None:
         """Keep ``message``, a content that nobody else holds, until the running consumer ends."""

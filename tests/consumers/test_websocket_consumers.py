@@ -208,6 +208,11 @@ def refuse_by_close(self, message, **kwargs):
     self.close()
 
 
+def refuse_at_once(self, message, **kwargs):
+    """Refuse without waiting for the end of the consumer."""
+    message.reply_channel.send({"close": True}, immediately=True)
+
+
 def refuse_by_reply(self, message, **kwargs):
     """Say no."""
     message.reply_channel.send({"accept": False})
@@ -223,7 +228,7 @@ def fail(self, message, **kwargs):
     raise KeyError("room")
 
 
-@pytest.mark.parametrize("connect", [refuse_by_close, refuse_by_reply, refuse_by_signal, fail])
+@pytest.mark.parametrize("connect", [refuse_by_close, refuse_at_once, refuse_by_reply, refuse_by_signal, fail])
 def test_refused_socket_joins_no_group(connect):
     """A broadcast must not reach who was not let in."""
     socket = connection(type("Refusing", (WebsocketConsumer,), {"groups": ["news"], "connect": connect}))

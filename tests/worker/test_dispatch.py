@@ -262,6 +262,40 @@ def test_decided_handshake_is_left_alone(harness, reply, caplog):
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize("reply", [{"accept": True}, {"close": True}, {"text": "hi"}, {"accept": False}])
+def test_handshake_decided_at_once_is_left_alone(harness, reply, caplog):
+    """Consumers that go on for long say so before they end."""
+    assert harness.run(lambda message: message.reply_channel.send(reply, immediately=True)) == [reply]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("immediately", [True, False])
+def test_request_that_is_being_answered_is_broken_off(harness, immediately):
+    """A raw HTTP consumer that streams and raises gives no second answer, and leaves nobody waiting for the rest."""
+    begun = {"status": 200, "headers": [], "content": b"x" * 1000, "more_content": True}
+
+    def consumer(message):
+        message.reply_channel.send(begun, immediately=immediately)
+        message.reply_channel.send({"content": b"y", "more_content": True}, immediately=immediately)
+        raise ValueError("boom")
+
+    *answer, last = harness.run(consumer, "http.request")
+    assert answer == [begun, {"content": b"y", "more_content": True}]
+    assert last == {"content": b"", "more_content": False, "closed": True}
+
+
+@pytest.mark.parametrize("immediately", [True, False])
+def test_request_that_is_answered_needs_no_more(harness, immediately):
+    """What a consumer does afterwards is no business of the client."""
+    answer = {"status": 200, "headers": [], "content": b"x", "more_content": False}
+
+    def consumer(message):
+        message.reply_channel.send(answer, immediately=immediately)
+        raise ValueError("boom")
+
+    assert harness.run(consumer, "http.request") == [answer]
+
+
 def test_empty_frames_decide_nothing(harness):
     """The socket is accepted, and the empty frame follows."""
     assert harness.run(lambda message: message.reply_channel.send({"text": ""})) == [{"accept": True}, {"text": ""}]
