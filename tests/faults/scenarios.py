@@ -25,7 +25,7 @@ BEFORE_REPLICA = Bound("what no replica had yet", None)
 ANSWERS = Bound("answers to its sockets", None)
 AGAIN = Bound("what was not finished is run again", None)
 
-UNREPLICATED = Promise(lost=BEFORE_REPLICA, gaps=True, unanswered=BEFORE_REPLICA)
+UNREPLICATED = Promise(lost=BEFORE_REPLICA, gaps=True, keeps_rooms=False, unanswered=BEFORE_REPLICA)
 
 
 def nothing_special(stage: Stage) -> AbstractContextManager[None]:
@@ -76,10 +76,6 @@ def _both(
     ]
 
 
-def _most(group: str, fault: str, inject: Inject, promise: Promise) -> list[Scenario]:
-    return [Scenario(group, fault, Mode.MOST, SINGLE, inject, promise)]
-
-
 _PROCESSES, _SERVERS, _NETWORK, _CLIENTS = "Processes", "The layer's servers", "The network", "Clients"
 _OTHERS = "Other layers"
 
@@ -127,11 +123,12 @@ SCENARIOS: list[Scenario] = [
         Promise(),
         around=lambda stage: stage.interfaces[0].with_clock(),
     ),
-    *_most(
+    *_both(
         _PROCESSES,
         "The disk for logs is full, while Redis restarts",
         processes.fill_disk,
         Promise(lost=IN_FLIGHT, gaps=True, unanswered=IN_FLIGHT),
+        Promise(repeated=AGAIN, unanswered=IN_FLIGHT),
     ),
     *_both(
         _SERVERS,
@@ -205,14 +202,28 @@ SCENARIOS: list[Scenario] = [
         Promise(lost=IN_FLIGHT, gaps=True, unanswered=IN_FLIGHT),
         Promise(repeated=AGAIN, unanswered=IN_FLIGHT),
     ),
-    *_most(_NETWORK, "Everything to and from Redis takes 50 ms for 2 s", networks.delay_redis, Promise()),
-    *_most(_NETWORK, "Connections to Redis carry 40 kB/s for 2 s", networks.throttle_redis, Promise()),
-    *_most(_NETWORK, "Connections of clients are reset, four times", networks.reset_clients, Promise()),
-    *_most(_NETWORK, "Connections of clients fall silent (half-open)", networks.silence_clients, Promise()),
-    *_most(_NETWORK, "Everything to and from clients takes 100 ms for 2 s", networks.delay_clients, Promise()),
-    *_most(_CLIENTS, "Clients ask for megabytes and never read", clients.never_read, Promise()),
-    *_most(_CLIENTS, "Clients never finish their handshakes", clients.never_finish, Promise()),
-    *_most(_CLIENTS, f"{clients.VANISHING:,} clients connect at once and vanish", clients.vanish, Promise()),
+    *_both(
+        _NETWORK,
+        "Everything to and from Redis takes 50 ms for 2 s",
+        networks.delay_redis,
+        Promise(),
+        Promise(repeated=AGAIN),
+    ),
+    *_both(
+        _NETWORK,
+        "Connections to Redis carry 40 kB/s for 2 s",
+        networks.throttle_redis,
+        Promise(),
+        Promise(repeated=AGAIN),
+    ),
+    *_both(_NETWORK, "Connections of clients are reset, four times", networks.reset_clients, Promise(), Promise()),
+    *_both(_NETWORK, "Connections of clients fall silent (half-open)", networks.silence_clients, Promise(), Promise()),
+    *_both(
+        _NETWORK, "Everything to and from clients takes 100 ms for 2 s", networks.delay_clients, Promise(), Promise()
+    ),
+    *_both(_CLIENTS, "Clients ask for megabytes and never read", clients.never_read, Promise(), Promise()),
+    *_both(_CLIENTS, "Clients never finish their handshakes", clients.never_finish, Promise(), Promise()),
+    *_both(_CLIENTS, f"{clients.VANISHING:,} clients connect at once and vanish", clients.vanish, Promise(), Promise()),
     *_both(
         _OTHERS,
         "One of two Redis servers is killed, and back with its data after 1 s",

@@ -31,7 +31,7 @@ HOUR = 3600
 LISTENING = "Listening on channels"
 """What a worker says when it does."""
 
-QUIET_SECONDS = 4.5
+QUIET_SECONDS = 5.5
 """When nothing has come for so long nothing will: longer than ordered messages wait for a lost one, and redelivery."""
 
 AT_LEAST_ONCE = {"delivery": {"websocket.*": "at-least-once"}, "redelivery_after": REDELIVERY_SECONDS}

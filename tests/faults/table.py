@@ -44,9 +44,9 @@ Replicas of Redis lag behind, and nobody waits for them: what no replica had whe
 modes, however rarely a run shows it. ``min-replicas-to-write`` of Redis makes that less, not nothing.
 
 Memberships of groups are lost with the memory of a server; interfaces notice within five seconds and close their
-sockets over five more, so that clients come back. Where only some keys are evicted, or the clock of Redis jumps forward
-by more than a minute, sockets may stay open and be members no more: set ``maxmemory-policy noeviction``, and let the
-clock be slewed, not stepped.
+sockets over five more, so that clients come back. When the clock of Redis jumps forward by more than a minute they notice
+within half a minute. Where only some keys are evicted, or no replica had a membership yet, sockets may stay open and be
+members no more: set ``maxmemory-policy noeviction``.
 
 Where order is enforced, a lost message is a gap: after ``CHANNELS_ORDERING_TIMEOUT`` (here {ORDERING_SECONDS:g}
 seconds) the socket is closed with 1013, and its later messages are dropped, see :doc:`ordering`. Where ordered channels
@@ -72,7 +72,7 @@ back
     Seconds from the end of the fault until every process served, and until every client was served. The start of a
     process in the place of one that ended counts, and the time that ordered sockets wait for what was lost.
 
-The table is made by a run on two cores. Run it yourself in a checkout, in about four minutes:
+The table is made by a run on two cores. Run it yourself in a checkout, in about seven minutes:
 
 .. code-block:: console
 
