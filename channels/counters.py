@@ -145,6 +145,9 @@ KNOWN: Mapping[str, str] = {
     "cluster.followed.moved": "A slot of a Redis Cluster had moved, and was followed.",
     "group.discarded.gone": "Member of a group that nobody reads any more; one for each member.",
     "group.dropped.unreadable": "Member of a group that is no channel name: somebody else wrote it.",
+    "queue.buried.alive": (
+        "A process was taken for dead that lives: it stood still for a minute, or the clock of the server was set."
+    ),
     "process.dropped.malformed": "An announcement in the layer that is not one of a process.",
     "layer.lost.receive": "A worker lost the layer.",
     "layer.regained.receive": "A worker reached the layer again.",

@@ -89,3 +89,18 @@ def test_message_that_has_expired_is_dropped_after_the_clock_was_set(layer: Redi
     layer.close()  # Who connects now knows the new time.
     assert layer.receive(["test"]) == (None, None)
     assert expired.amount == 1
+
+
+def test_clock_of_the_server_that_is_set_forward_ends_no_membership_in_secret(
+    layer: RedisChannelLayer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sign of life of a process ends too early, so it is taken for dead, and told so."""
+    monkeypatch.setattr("channels.layers.redis.alive.BEATS_PER_LIFE", float("inf"))
+    layer.receive(["test.p!"])
+    layer.group_add("group", "test.p!one")
+    epoch = layer.upkeep.epoch()
+    clock.set(HOUR)
+    layer.send_group("group", {})
+    assert layer.group_channels("group") == []
+    layer.receive(["test.p!"])
+    assert layer.upkeep.epoch() != epoch

@@ -9,6 +9,7 @@ import pytest
 from channels import counters
 from channels.layers.base import Outgoing
 from channels.layers.redis import RedisChannelLayer
+from tests.support.counting import Growth
 from tests.support.layers import making
 from tests.support.redis import RedisServer
 
@@ -192,3 +193,24 @@ def test_server_that_forgot_everything_learns_who_lives(own_redis: RedisServer) 
     layer.send_group("group", {"n": 1})
     assert layer.receive(["test.p!"]) == ("test.p!one", {"n": 1})
     layer.close()
+
+
+def test_process_that_was_taken_for_dead_is_told(make_layer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stood still, or the clock of the server was set: its memberships have ended, which it must know once."""
+    monkeypatch.setattr("channels.layers.redis.alive.BEATS_PER_LIFE", float("inf"))
+    layer = make_layer()
+    layer.receive(["test.p!"])
+    layer.group_add("group", "test.p!one")
+    epoch = layer.upkeep.epoch()
+    layer.receive(["test.p!"])
+    assert layer.upkeep.epoch() == epoch
+    forget_signs(layer, "test.p!")
+    layer.send_group("group", {})
+    buried = Growth("queue.buried.alive")
+    layer.receive(["test.p!"])
+    assert buried.amount == 1
+    told = layer.upkeep.epoch()
+    assert told != epoch
+    layer.receive(["test.p!"])
+    assert layer.upkeep.epoch() == told
+    assert keys(layer, "*:gone:*") == []

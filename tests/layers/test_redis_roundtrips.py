@@ -137,7 +137,7 @@ def test_sign_of_life_needs_no_round_trip(watched: Watched, layer: RedisChannelL
     """It leaves with the receive, and statistics with it."""
     layer.send("test.p!one", {})
     trace = watched.during(lambda: layer.receive(["test.p!"], block=True))
-    assert (trace.round_trips, trace.commands) == (1, ["SET", "count", "BLMPOP"])
+    assert (trace.round_trips, trace.commands) == (1, ["SET", "GETDEL", "count", "BLMPOP"])
 
 
 def test_delivery_at_least_once_needs_one_more(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,10 @@ class Keys:
         """Return the key that says that somebody reads ``queue``."""
         return f"{self.prefix}:alive:{self._form % self.hidden(queue)}"
 
+    def gone(self, queue: str) -> str:
+        """Return the key that says that whoever read ``queue`` was taken for dead."""
+        return f"{self.prefix}:gone:{self._form % self.hidden(queue)}"
+
     def group(self, group: str) -> str:
         """Return the key of the members of ``group``."""
         return f"{self.prefix}:group:{self._form % self.hidden(group)}"

@@ -105,7 +105,7 @@ class RedisChannelLayer(SendingMethods, ReceivingMethods, UnfinishedMethods):
         self._parts = Parts(self.shards, routes, keys, ring, codec, signs, self._durable, expiry)
         self._process = Process(self._parts, None)
         self.inspection: Inspection = RedisInspection(self, self._run, keys, ring, codec, self._holders)
-        self.upkeep = RedisUpkeep(self._run, self._holders, keys, ring, group_expiry)
+        self.upkeep = RedisUpkeep(self._run, self._holders, keys, ring, group_expiry, signs)
         self.turns = RedisTurns(self._run, self._post, lambda: self.push(wait=True), keys, ring, codec, group_expiry)
         self.once: Once = RedisOnce(self, self._run, lambda: self._mine, self._sender, keys, ring)
 

@@ -188,9 +188,10 @@ class Sender:
         queues = {item.queue: item.shard for item in gone if item.kind == "n"}
         for queue, shard in queues.items():
             key = self._keys.queue(queue)
-            step = {shard: [scripts.command(b"LLEN", key), scripts.command(b"UNLINK", key)]}
+            notice = scripts.command(b"SET", self._keys.gone(queue), 1, b"PX", self._common[2])
+            step = {shard: [scripts.command(b"LLEN", key), scripts.command(b"UNLINK", key), notice]}
             replies, _ = yield from run_tolerantly(step)
-            for count, _ in replies.values():
+            for count, *_ in replies.values():
                 tallies.add_drops(queue, "dead_process", count)
                 report_drops(0, count)
 

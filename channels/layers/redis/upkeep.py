@@ -11,6 +11,7 @@ from typing import Any
 
 from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
+from channels.layers.redis.alive import SignsOfLife
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Step, run_tolerantly
 from channels.layers.redis.ring import Ring
@@ -32,6 +33,7 @@ class RedisUpkeep:
         keys: How things are named.
         ring: Where they are.
         group_expiry: Seconds that memberships live.
+        signs: Knows whether this process was taken for dead, and lost its memberships by that.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class RedisUpkeep:
         keys: Keys,
         ring: Ring,
         group_expiry: float,
+        signs: SignsOfLife,
     ) -> None:
         self._run = run
         self._holders = holders
@@ -48,6 +51,7 @@ class RedisUpkeep:
         self._ring = ring
         self._life_ms = round(group_expiry * 1000)
         self._epoch_ms = round(max(group_expiry, SHORTEST_LIFE) * 1000)
+        self._signs = signs
         self._last: dict[tuple[int, str], str] = {}
 
     def epoch(self) -> str:
@@ -73,7 +77,7 @@ class RedisUpkeep:
         for place in places:
             if place[0] in found:
                 self._last[place] = (next(found[place[0]]) or b"").decode()
-        return ",".join(self._last.get(place, "") for place in places)
+        return ",".join([*(self._last.get(place, "") for place in places), str(self._signs.burials)])
 
     def renew(self, channels: Collection[str]) -> None:
         """Renew the memberships of ``channels``."""

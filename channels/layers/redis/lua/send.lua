@@ -21,8 +21,8 @@
 --                then for each queue its name, entries pushed, entries refused
 --
 -- Whoever reads a process-specific queue keeps <prefix>:alive:<queue>, a string that holds the capacity of the queue.
--- Where it is missing the process is dead: its queue is deleted, and its members are gone. A single-reader channel is
--- gone when a message on it expired unread. Memberships of those that are gone end.
+-- Where it is missing the process is dead: its queue is deleted, its members are gone, and <prefix>:gone:<queue> tells
+-- the process so, should it live nevertheless. A single-reader channel is gone when a message on it expired unread. Memberships of those that are gone end.
 --
 -- An entry is head (2 bytes: version, flags), ms since the epoch when it expires (8 bytes, big endian), and the
 -- rest: length of the receivers (4 bytes, big endian), receivers, encoded content. Receivers are what follows
@@ -56,10 +56,12 @@ end
 -- Returns nothing if those who read the queue at this key are gone, else its capacity if they said so, or the default.
 local function check_readers(key, default)
     if is_of_process(key) then
-        local capacity = redis.call('GET', ARGV[1] .. ':alive:' .. string.sub(key, #ARGV[1] + 1))
+        local queue = string.sub(key, #ARGV[1] + 1)
+        local capacity = redis.call('GET', ARGV[1] .. ':alive:' .. queue)
         if capacity then return tonumber(capacity) or default end
         buried = buried + redis.call('LLEN', key)
         redis.call('UNLINK', key)
+        redis.call('SET', ARGV[1] .. ':gone:' .. queue, '1', 'PX', ARGV[3])
         return nil
     end
     if drop_expired(key) and string.find(key, '?', #ARGV[1] + 1, true) then return nil end
