@@ -44,9 +44,9 @@ Replicas of Redis lag behind, and nobody waits for them: what no replica had whe
 modes, however rarely a run shows it. ``min-replicas-to-write`` of Redis makes that less, not nothing.
 
 Memberships of groups are lost with the memory of a server; interfaces notice within five seconds and close their
-sockets over five more, so that clients come back. When the clock of Redis jumps forward by more than a minute they notice
-within half a minute. Where only some keys are evicted, or no replica had a membership yet, sockets may stay open and be
-members no more: set ``maxmemory-policy noeviction``.
+sockets over five more, so that clients come back. When the clock of Redis jumps forward by more than a minute they
+notice within half a minute. Where only some keys are evicted, or no replica had a membership yet, sockets may stay open
+and be members no more: set ``maxmemory-policy noeviction``.
 
 Where order is enforced, a lost message is a gap: after ``CHANNELS_ORDERING_TIMEOUT`` (here {ORDERING_SECONDS:g}
 seconds) the socket is closed with 1013, and its later messages are dropped, see :doc:`ordering`. Where ordered channels
