@@ -14,7 +14,7 @@ from django.db.models import Model
 from channels import counters, names
 from channels.auth import anonymous, open_channel_session_user
 from channels.binding import changes
-from channels.binding.changes import CREATE, DELETE, UPDATE
+from channels.binding.change import CREATE, DELETE, UPDATE, change_of, group_names_of
 from channels.binding.metaclass import BindingMetaclass
 from channels.binding.writing import Refused, read_key, writing
 from channels.message import Message
@@ -135,11 +135,9 @@ class Binding(metaclass=BindingMetaclass):
     @classmethod
     def pre_change_receiver(cls, instance: Model, action: str) -> None:
         """Note the groups that see the stored row, before ``instance`` is saved or deleted."""
-        change = changes.change_of(instance)
+        change = change_of(instance)
         stored = change.stored if change is not None else instance
-        changes.group_names_of(instance)[cls] = (
-            set() if stored is None or action == CREATE else set(cls.group_names(stored))
-        )
+        group_names_of(instance)[cls] = set() if stored is None or action == CREATE else set(cls.group_names(stored))
 
     @classmethod
     def post_change_receiver(cls, instance: Model, action: str, **kwargs: Any) -> None:
@@ -147,9 +145,9 @@ class Binding(metaclass=BindingMetaclass):
 
         Groups that see it no more are told of a delete, with the row as they knew it.
         """
-        change = changes.change_of(instance)
+        change = change_of(instance)
         stored, after = (change.stored, change.after) if change is not None else (instance, instance)
-        old = changes.group_names_of(instance).pop(cls)
+        old = group_names_of(instance).pop(cls)
         new = set() if action == DELETE or after is None else set(cls.group_names(after))
         for name in sorted(old | new):
             names.require_group_name(name)  # While the caller can still roll back.
@@ -174,7 +172,7 @@ class Binding(metaclass=BindingMetaclass):
         """
         if not group_names:
             return
-        change = changes.change_of(instance)
+        change = change_of(instance)
         self = cls() if change is None else change.bindings.setdefault(cls, cls())
         self.instance, self.action, self.signal_kwargs = instance, action, kwargs
         payload = self.serialize(instance, action)

@@ -6,69 +6,17 @@ row, and what is sent about it, is decided by bindings (``channels.binding.base`
 
 import functools
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connections, router
 from django.db.models import Model, prefetch_related_objects, signals
 
+from channels.binding.change import CREATE, DELETE, UPDATE, Change, Listener, change_of, set_change
 from channels.channel import Group
 from channels.pending import pending_message_store
 from channels.types import Content
 
-if TYPE_CHECKING:
-    from channels.binding.base import Binding
-
-CREATE = "create"
-UPDATE = "update"
-DELETE = "delete"
-
-_CHANGE = "_binding_change"
-_GROUP_NAMES = "_binding_group_names"
 _RELATED = "_binding_related"
-_MOST_NESTED = 16
-
-
-class Change:
-    """One save or delete of an instance, from the signal before it to the signal after it.
-
-    Args:
-        stored: The row as the database had it; None if there was none.
-        outer: The change of the same instance during which this one began, if any.
-
-    Attributes:
-        after: The row as the database has it now; the stored one while that is not known.
-        group_names: Binding to the groups that saw the stored row.
-        bindings: Binding to the object that serialises for it.
-    """
-
-    def __init__(self, stored: Model | None, outer: "Change | None") -> None:
-        self.stored = stored
-        self.after = stored
-        # A save that fails is never heard of again: its change stays below those that follow.
-        self.depth: int = 0 if outer is None or outer.depth >= _MOST_NESTED else outer.depth + 1
-        self.outer: Change | None = outer if self.depth else None
-        self.group_names: dict[type[Binding], set[str]] = {}
-        self.bindings: dict[type[Binding], Binding] = {}
-
-
-def change_of(instance: Model) -> Change | None:
-    """Return the change of ``instance`` that is under way."""
-    change: Change | None = vars(instance).get(_CHANGE)
-    return change
-
-
-def group_names_of(instance: Model) -> "dict[type[Binding], set[str]]":
-    """Return which groups saw the stored row of ``instance``, by binding; to be noted, and taken back."""
-    noted: dict[type[Binding], set[str]] = vars(instance).setdefault(_GROUP_NAMES, {})
-    return noted
-
-
-def _set_change(instance: Model, change: Change | None) -> None:
-    if change is None:
-        vars(instance).pop(_CHANGE, None)
-        vars(instance).pop(_GROUP_NAMES, None)
-    else:
-        vars(instance).update({_CHANGE: change, _GROUP_NAMES: change.group_names})
 
 
 class Watcher:
@@ -83,7 +31,7 @@ class Watcher:
 
     def __init__(self, model: type[Model]) -> None:
         self.model = model
-        self.bindings: list[type[Binding]] = []
+        self.bindings: list[Listener] = []
         self._receivers = (
             (signals.pre_save, self.before_save),
             (signals.post_save, self.after_save),
@@ -92,7 +40,7 @@ class Watcher:
         )
         self._relations: dict[type[Model], Callable[..., None]] = {}
 
-    def add(self, binding: "type[Binding]") -> None:
+    def add(self, binding: Listener) -> None:
         """Tell ``binding`` from now on; again changes nothing."""
         if not self.bindings:
             for signal, receiver in self._receivers:
@@ -107,7 +55,7 @@ class Watcher:
                 self._relations[through] = functools.partial(self.relation_changed, name)
                 signals.m2m_changed.connect(self._relations[through], sender=through, weak=False)
 
-    def remove(self, binding: "type[Binding]") -> None:
+    def remove(self, binding: Listener) -> None:
         """Tell ``binding`` no more."""
         if binding in self.bindings:
             self.bindings.remove(binding)
@@ -174,14 +122,14 @@ class Watcher:
         outer = change_of(instance)
         change = Change(stored, outer)
         if stored is not None and stored is not instance:
-            _set_change(stored, change)
-        _set_change(instance, change)
+            set_change(stored, change)
+        set_change(instance, change)
         try:
             for binding in self.bindings:
                 if relation is None or binding.allows(relation):
                     binding.pre_change_receiver(instance, action)
         except BaseException:
-            _set_change(instance, outer)
+            set_change(instance, outer)
             raise
 
     def _end(self, instance: Model, after: Model | None, action: str, **kwargs: Any) -> None:
@@ -193,13 +141,13 @@ class Watcher:
             assert change is not None
         change.after = after
         if after is not None and after is not instance:
-            _set_change(after, change)
+            set_change(after, change)
         try:
             for binding in list(self.bindings):
                 if binding in change.group_names:
                     binding.post_change_receiver(instance, action, **kwargs)
         finally:
-            _set_change(instance, change.outer)
+            set_change(instance, change.outer)
 
 
 def _read_stored(instance: Model, using: str) -> Model | None:
@@ -230,12 +178,12 @@ def _read_saved(instance: Model, using: str, update_fields: Collection[str] | No
 _watchers: dict[type[Model], Watcher] = {}
 
 
-def watch(model: type[Model], binding: "type[Binding]") -> None:
+def watch(model: type[Model], binding: Listener) -> None:
     """Tell ``binding`` of each change of ``model``."""
     _watchers.setdefault(model, Watcher(model)).add(binding)
 
 
-def unwatch(binding: "type[Binding]") -> None:
+def unwatch(binding: Listener) -> None:
     """Tell ``binding`` of nothing any more."""
     for watcher in _watchers.values():
         watcher.remove(binding)

@@ -11,11 +11,11 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from django.db import connections, router, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from channels import counters, names
@@ -23,9 +23,6 @@ from channels.exceptions import ChannelFull, LayerUnavailable
 from channels.layers.base import Outgoing
 from channels.layers.batches import send_all
 from channels.layers.once import Marked, Once, once_of
-
-if TYPE_CHECKING:
-    from channels.delay.models import DelayedMessage, DelayedMessageQuerySet
 
 logger = logging.getLogger("django.channels")
 
@@ -45,9 +42,19 @@ PUT_OFF = {"channel_full": "their channels are full", "unavailable": "the server
 """Why messages are put off: the end of the counter's name, and the words in the log."""
 
 
+class Row(Protocol):
+    """What is read of a message in the database (``models.DelayedMessage``)."""
+
+    pk: Any
+    due_date: datetime
+    channel_name: str
+    content: str
+    mark: str | None
+
+
 def send_messages(
     layer: Any,
-    messages: "DelayedMessageQuerySet",
+    messages: QuerySet[Any],
     limit: int = BATCH,
     requeue_delay: float = DEFAULT_REQUEUE_MS,
 ) -> int:
@@ -91,7 +98,7 @@ def _may_wait(error: Exception | None) -> bool:
     return isinstance(error, ChannelFull | LayerUnavailable)
 
 
-def _put_off(rows: Sequence["DelayedMessage"], outcomes: Mapping[Any, Exception | None], delay_ms: float) -> set[Any]:
+def _put_off(rows: Sequence[Row], outcomes: Mapping[Any, Exception | None], delay_ms: float) -> set[Any]:
     """Let ``rows`` be due later, and return their keys."""
     if not rows:
         return set()
@@ -104,25 +111,23 @@ def _put_off(rows: Sequence["DelayedMessage"], outcomes: Mapping[Any, Exception 
     for row in rows:
         # What was out of reach may have been sent all the same: it must be known again.
         row.mark, row.due_date = _mark_of(row), due_date
-    model = type(rows[0])
+    model: Any = type(rows[0])
     model.objects.using(router.db_for_write(model)).bulk_update(rows, ["mark", "due_date"])
     return {row.pk for row in rows}
 
 
-def _lock(messages: "DelayedMessageQuerySet") -> "DelayedMessageQuerySet":
+def _lock(messages: QuerySet[Any]) -> QuerySet[Any]:
     """Return ``messages``, to be read so that no other server reads the same before the transaction ends."""
     features = connections[messages.db].features
     if features.has_select_for_update:
-        locked: DelayedMessageQuerySet = messages.select_for_update(
-            skip_locked=features.has_select_for_update_skip_locked
-        )
+        locked: QuerySet[Any] = messages.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
         return locked
     # Such a database lets one write at a time: a write that changes nothing makes the others wait for the commit.
     messages.model.objects.using(messages.db).filter(pk=0).update(due_date=F("due_date"))
     return messages
 
 
-def _read(row: "DelayedMessage") -> Marked | None:
+def _read(row: Row) -> Marked | None:
     """Return the message of a row; one that is none is reported."""
     try:
         content = json.loads(row.content)
@@ -136,7 +141,7 @@ def _read(row: "DelayedMessage") -> Marked | None:
     return Marked(Outgoing(row.channel_name, content), _mark_of(row))
 
 
-def _mark_of(row: "DelayedMessage") -> str:
+def _mark_of(row: Row) -> str:
     if row.mark is not None:
         return row.mark
     # A message of 1.x. The key alone would not do: tables are emptied, and count from 1 again.
@@ -166,5 +171,5 @@ def _keep(once: Once, batch: Sequence[Marked]) -> None:
         once.keep(batch, SENT_MARK_SECONDS)
 
 
-def _log_drop(row: "DelayedMessage", error: Exception) -> None:
+def _log_drop(row: Row, error: Exception) -> None:
     logger.error("A delayed message to %s cannot be sent; it is dropped: %s", row.channel_name, error)
