@@ -1,4 +1,4 @@
-"""Delay servers in processes, one of them killed with SIGKILL at a random moment: each message comes, and comes once.
+"""Delay servers in processes, one of them killed, told to end or stopped at a random moment: each message comes once.
 
 ``DELAYED_MESSAGES`` says how many messages, 1,000 unless told otherwise. The long form, with its figures printed:
 ``DELAYED_MESSAGES=10000 pytest tests/delay/test_killed_servers.py``.
@@ -6,16 +6,19 @@
 
 import os
 import random
+import signal
 import time
 
 import pytest
 
-from tests.support.delays import Delays, on_postgres, on_sqlite
+from tests.support.delays import SECONDS, Delays, on_postgres, on_sqlite
 from tests.support.suites import serve_postgres
 
 MESSAGES = int(os.environ.get("DELAYED_MESSAGES", "1000"))
 FIRST_SECONDS = 3 + MESSAGES / 2000
 SPAN_SECONDS = 2 + MESSAGES / 250
+STILL_SECONDS = 3
+"""Longer than ``redelivery_after``."""
 
 pytestmark = pytest.mark.slow
 
@@ -57,3 +60,28 @@ def test_every_message_comes_once_when_a_server_is_killed(site, count, capsys):
     assert killed
     assert site.times_delivered() == {1: MESSAGES}
     assert site.layer.channel_statistics("asgi.delay")["messages_pending"] == 0
+
+
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSTOP], ids=lambda number: number.name)
+def test_every_message_comes_once_when_a_server_ends_or_stands_still(site, number):
+    """The other server goes on; who stood still, longer than it takes until the layer delivers again, does no harm."""
+    server, _ = site.start(), site.start()
+    moment = time.monotonic() + random.uniform(0, 0.9 * (FIRST_SECONDS + SPAN_SECONDS))
+    done = []
+
+    def signal_in_time():
+        if not done and time.monotonic() >= moment:
+            done.append(number)
+            server.send_signal(number)
+            if number == signal.SIGSTOP:
+                time.sleep(STILL_SECONDS)
+                server.send_signal(signal.SIGCONT)
+            else:
+                assert server.wait(SECONDS) == 0, site.processes.log()
+
+    site.ask(MESSAGES, FIRST_SECONDS, SPAN_SECONDS)
+    site.collect(MESSAGES, signal_in_time)
+    assert done
+    assert site.times_delivered() == {1: MESSAGES}
+    assert "Traceback" not in site.processes.log()
