@@ -55,6 +55,7 @@ EXTRAS["tests"] = [
     "kubernetes-validate>=1.34",
     "mypy>=1.15",
     "opentelemetry-sdk>=1.25",
+    "pip-audit>=2.7",
     "pyright>=1.1.390",
     "pytest>=8",
     "pytest-django>=4.9",

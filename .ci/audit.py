@@ -1,16 +1,19 @@
 """Ask the advisory service of the package index about everything that users of the package install with it.
 
-Run by a Python in whose environment the package and its extras are. Exits non-zero with one line for each known
-vulnerability. Where the service does not answer, it says so and exits with zero: nothing was audited then, and a
-build must not fail because a network is not there.
+Run by a Python in whose environment the package, its extras and pip-audit are; arguments are passed to pip-audit. Exits
+non-zero with one line for each known vulnerability, and where pip-audit itself fails. Where the service does not answer,
+or knows nothing of a version that everybody knows to be vulnerable, it says so and exits with zero: nothing was audited
+then, and a build must not fail because a network is not there.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -19,6 +22,12 @@ DISTRIBUTION = "channels-classic"
 
 NOT_FOR_USERS = {"tests", "docs"}
 """Extras of those who work on the package."""
+
+CANARY = ("jinja2", "2.4.1")
+"""Not installed, and vulnerable for ever: a service that does not say so says nothing of the others either."""
+
+UNREACHABLE = ("requests.exceptions.", "ServiceError", "vulnerability feed", "not redirecting")
+"""What pip-audit says, on the way out, where the service did not answer."""
 
 ACCEPTED: dict[str, str] = {}
 """Identifiers of advisories that do not concern us, each with the reason."""
@@ -51,36 +60,45 @@ def installed_closure(name: str, extras: set[str]) -> dict[str, str]:
     return found
 
 
-def audit(pins: dict[str, str]) -> list[dict[str, object]]:
-    """Return what pip-audit says of each of ``pins``; nothing if it could not ask anybody."""
+def audit(pins: dict[str, str], options: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what pip-audit says of each of ``pins``; nothing if it could not ask anybody.
+
+    Raises:
+        RuntimeError: It failed for another reason.
+    """
     with tempfile.TemporaryDirectory() as directory:
         listed = Path(directory) / "requirements.txt"
         listed.write_text("".join(f"{name}=={version}\n" for name, version in sorted(pins.items())))
         command = [sys.executable, "-m", "pip_audit", "--requirement", str(listed), "--no-deps", "--disable-pip"]
-        options = ["--format", "json", "--progress-spinner", "off", "--timeout", "10"]
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        command += ["--format", "json", "--progress-spinner", "off", "--timeout", "10", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
-        answers: list[dict[str, object]] = json.loads(done.stdout)["dependencies"]
+        answers: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
     except ValueError:
-        print(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pip-audit said nothing")
-        return []
+        said = done.stderr.strip()
+        if any(text in said for text in UNREACHABLE):
+            print(said.splitlines()[-1])
+            return []
+        raise RuntimeError(f"pip-audit failed: {said or 'it said nothing'}") from None
     return answers
 
 
 def main() -> int:
     """Print what is known, and return the exit status."""
     pins = installed_closure(DISTRIBUTION, extras_of(DISTRIBUTION) - NOT_FOR_USERS)
-    answers = [answer for answer in audit(pins) if "skip_reason" not in answer]
-    if not answers:
+    answers = audit({**pins, CANARY[0]: CANARY[1]}, sys.argv[1:])
+    found = {answer["name"]: answer for answer in answers if "skip_reason" not in answer}
+    if not found.pop(CANARY[0], {}).get("vulns"):
         print(f"The advisory service does not answer: nothing was audited of {len(pins)} packages.")
         return 0
     status = 0
-    for answer in answers:
-        for advisory in answer["vulns"]:  # type: ignore[attr-defined]
+    for answer in found.values():
+        for advisory in answer["vulns"]:
             reason = ACCEPTED.get(advisory["id"])
             status = status if reason else 1
             print(f"{answer['name']} {answer['version']}: {advisory['id']} ({reason or 'known vulnerability'})")
-    print(f"{len(answers)} of {len(pins)} packages were audited.")
+    unknown = sorted(set(pins) - set(found))
+    print(f"{len(found)} of {len(pins)} packages were audited{f'; unknown: {unknown}' if unknown else ''}.")
     return status
 
 
