@@ -1,9 +1,9 @@
 """Ask the advisory service of the package index about everything that users of the package install with it.
 
 Run by a Python in whose environment the package, its extras and pip-audit are; arguments are passed to pip-audit. Exits
-non-zero with one line for each known vulnerability, and where pip-audit itself fails. Where the service does not answer,
-or knows nothing of a version that everybody knows to be vulnerable, it says so and exits with zero: nothing was audited
-then, and a build must not fail because a network is not there.
+non-zero with one line for each known vulnerability, and where pip-audit itself fails. Where the service does not
+answer, or knows nothing of a version that everybody knows to be vulnerable, it says so and exits with zero: nothing was
+audited then, and a build must not fail because a network is not there.
 """
 
 import json

@@ -15,9 +15,8 @@ from channels.layers.redis.codec import Codec, read_entry
 from channels.layers.redis.encryption import EncryptedCodec, Veil
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.receiving import Reader
-from channels.layers.redis.scripts import DURABLE_TAKE, TURN_END, TURN_GIVE_UP
+from channels.layers.redis.scripts import DURABLE_TAKE, GROUP_CHANNELS, TURN_END, TURN_GIVE_UP
 from channels.layers.redis.shards import Facts, Moment
-from channels.layers.redis.statistics import Tallies, read_queue, read_total
 from channels.layers.turns import Early, NextStep
 from tests.abuse.strategies import BLOBS, ENTRIES, MEMBERS, TEXTS, entry_of
 from tests.abuse.target import Check, raw_target, target
@@ -151,16 +150,23 @@ class _InHand:
         """Note nothing."""
 
 
+class _ToldLayer(RedisChannelLayer):
+    """A layer whose server answers what it is told, and is not there."""
+
+    answers: Mapping[bytes, Any]
+
+    def _run(self, plan: Any) -> Any:
+        return _carry_out(plan, self.answers)
+
+
 @target(SCRIPTS)
 def script_answers() -> Iterator[Check]:
     """What scripts return of turns, streams, dead letters, groups, statistics and announcements."""
-    layer = RedisChannelLayer(hosts=["redis://127.0.0.1:1"], delivery={"durable": "at-least-once"})
-    parts, turns, inspection, durable = layer._parts, layer.turns, layer.inspection, layer._durable
-    tallies = Tallies(parts.keys, parts.ring)
+    layer = _ToldLayer(hosts=["redis://127.0.0.1:1"], delivery={"durable": "at-least-once"})
     first = Early("websocket.receive", {"order": 0, "reply_channel": CONNECTION})
 
     def check(found: dict[str, Any]) -> None:
-        answers = {
+        layer.answers = {
             b"TIME": NOW,
             TURN_END.digest: found["ended"],
             b"ZRANGE": found["late"],
@@ -169,22 +175,20 @@ def script_answers() -> Iterator[Check]:
             b"LRANGE": found["peeked"],
             DURABLE_TAKE.digest: [0, *found["durable"]],
             b"XRANGE": found["letters"],
+            GROUP_CHANNELS.digest: found["members"],
             b"HMGET": found["counted"],
             b"LINDEX": (found["peeked"] or [None])[0],
         }
-        ended = _carry_out(turns._end(CONNECTION, first, 1.0, NextStep.RUN_RELEASED, None, "m"), answers)
-        stalled = _carry_out(turns._stalled(1.0), answers)
-        for one in (*ended.released, *(early for each in stalled for early in each.released)):
+        ended = layer.turns.end(CONNECTION, first, 1.0, NextStep.RUN_RELEASED)
+        for one in (*ended.released, *(early for each in layer.turns.stalled(1.0) for early in each.released)):
             assert isinstance(one.order, int)
             encoding.encode(one.content)
-        shown = [*_carry_out(inspection._announced(), answers), *_carry_out(inspection._peek("test", 10), answers)]
-        letters = _carry_out(durable.letters.read("durable", 10, None), answers)
-        assert all(isinstance(one.content, dict) for one in (*shown, *letters))
-        _check_deliveries(_carry_out(durable.take("durable", 2, _InHand()), answers))
-        for member in layer._groups.read("g", found["members"]):
+        shown = [*layer.inspection.announced(), *layer.inspection.peek("test"), *layer.dead_letters("durable")]
+        assert all(isinstance(one.content, dict) for one in shown)
+        _check_deliveries(layer._run(layer._durable.take("durable", 2, _InHand())))  # type: ignore[arg-type]
+        for member in layer.group_channels("g"):
             names.require_channel_name(member)
-        of_queue = _carry_out(read_queue(tallies, parts.keys, parts.ring, "test", 60), answers)
-        of_all = _carry_out(read_total(tallies, parts.keys, parts.ring), answers)
-        assert all(math.isfinite(number) for number in (*of_queue.values(), *of_all.values()))
+        counted = {**layer.channel_statistics("test"), **layer.global_statistics()}
+        assert all(math.isfinite(number) for number in counted.values())
 
     yield check
