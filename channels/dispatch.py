@@ -3,6 +3,7 @@
 Used by the worker and by the test client, so that tests see what production does.
 """
 
+import inspect
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -118,6 +119,11 @@ def consume(
     began = time.perf_counter()
     try:
         result = consumer(message, **kwargs)
+        if inspect.iscoroutine(result):
+            result.close()
+            raise TypeError(
+                f"{name_that_thing(consumer)} is asynchronous: nobody awaits it. Consumers are synchronous."
+            )
         _settle_handshake(message, consumer, result)
         return result
     except ChannelSocketException as error:

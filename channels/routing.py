@@ -39,6 +39,19 @@ class RoutingEntry(Protocol):
 Routing: TypeAlias = "str | Mapping[str, Any] | Iterable[RoutingEntry]"
 
 
+def require_synchronous(function: Any) -> None:
+    """Do nothing, unless ``function`` is one that nobody would await.
+
+    Raises:
+        ImproperlyConfigured: It is an async function.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise ImproperlyConfigured(
+            f"Consumers are synchronous, but {name_that_thing(function)} is an async function. "
+            f"Write it with 'def' and call asynchronous code through asgiref.sync.async_to_sync."
+        )
+
+
 def _import_consumer(path: str) -> Any:
     try:
         return import_string(path)
@@ -101,11 +114,7 @@ class Route:
         resolved: Any = _import_consumer(consumer) if isinstance(consumer, str) else consumer
         if not callable(resolved):
             raise ImproperlyConfigured(f"A consumer must be callable; {resolved!r} is not.")
-        if inspect.iscoroutinefunction(resolved):
-            raise ImproperlyConfigured(
-                f"Consumers are synchronous, but {name_that_thing(resolved)} is an async function. "
-                f"Write it with 'def' and call asynchronous code through asgiref.sync.async_to_sync."
-            )
+        require_synchronous(resolved)
         return resolved  # type: ignore[no-any-return]
 
     def match(self, message: Any) -> Match | None:

@@ -17,6 +17,7 @@ from django.conf import settings
 from channels import conf, ordering
 from channels.exceptions import ConsumeLater, UnusableMessage
 from channels.message import Message
+from channels.routing import require_synchronous
 from channels.session_keys import read_http_session
 from channels.session_stores import PinnedStore, http_store, save_if_modified, session_for_reply_channel
 from channels.types import Consumer
@@ -113,7 +114,12 @@ def call_within(openers: Sequence[Opener], message: Message, func: Consumer, *ar
 
 
 def wrap_consumer(func: C, name: str, *openers: Opener) -> C:
-    """Return ``func``, a function or method with a message in its first two positions, with ``openers`` open."""
+    """Return ``func``, a function or method with a message in its first two positions, with ``openers`` open.
+
+    Raises:
+        ImproperlyConfigured: It is an async function.
+    """
+    require_synchronous(func)
 
     @functools.wraps(func)
     def inner(*args: Any, **kwargs: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from channels.auth import open_channel_session_user
 from channels.message import Message
-from channels.routing import Pattern, RouteClass, route_class
+from channels.routing import Pattern, RouteClass, require_synchronous, route_class
 from channels.sessions import Opener, call_within, open_channel_session
 from channels.types import Consumer
 
@@ -32,6 +32,14 @@ class BaseConsumer:
 
     channel_session_user = False
     """Give the methods ``message.user`` and ``message.channel_session``."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        names = cls.method_mapping.values() if isinstance(cls.method_mapping, Mapping) else ()
+        for name in names:
+            # The raw methods of protocols call those that projects override, which have the same name without it.
+            for called in (name, name.removeprefix("raw_")):
+                require_synchronous(vars(cls).get(called))
 
     def __init__(self, message: Message, **kwargs: Any) -> None:
         self.message = message

@@ -17,6 +17,7 @@ from django.http.request import validate_host
 from channels import counters
 from channels.exceptions import DenyConnection
 from channels.message import Message
+from channels.routing import require_synchronous
 from channels.types import Consumer
 from channels.utils import printable
 
@@ -31,9 +32,13 @@ class BaseOriginValidator:
 
     Args:
         func: A consumer of ``websocket.connect``, or of all messages of a WebSocket, as the handler of a class is.
+
+    Raises:
+        ImproperlyConfigured: It is an async function.
     """
 
     def __init__(self, func: Consumer) -> None:
+        require_synchronous(func)
         functools.update_wrapper(self, func)
         self.func = func
 

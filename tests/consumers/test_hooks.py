@@ -3,6 +3,8 @@
 import functools
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.decorators import method_decorator
 
 from channels import Group, include, route
@@ -243,6 +245,43 @@ def test_function_may_call_a_consumer_class(calls, db):
     socket = Connection([route("websocket.receive", receive, path=r"^/(?P<room>\w+)/$")], path="/lobby/")
     assert socket.receive("hello") == [{"text": "hello True {'room': 'lobby'}"}]
     assert calls == [Own]
+
+
+@pytest.mark.parametrize("name", ["connect", "receive", "raw_disconnect"])
+def test_method_that_nobody_would_await_is_refused(name):
+    """A check that never ran would let everybody in."""
+
+    async def method(self, *args, **kwargs):
+        self.close()
+
+    with pytest.raises(ImproperlyConfigured, match="Consumers are synchronous"):
+        type("Own", (WebsocketConsumer,), {name: method})
+
+
+def test_helpers_may_be_asynchronous():
+    """Who calls them knows how."""
+
+    class Own(WebsocketConsumer):
+        async def fetch(self):
+            return "fetched"
+
+        def receive(self, text=None, **kwargs):
+            self.send(text=async_to_sync(self.fetch)())
+
+    assert Connection([Own.as_route()]).receive("x") == [{"text": "fetched"}]
+
+
+@pytest.mark.parametrize(
+    "decorate", [enforce_ordering, channel_session_user_from_http, http_session, allowed_hosts_only]
+)
+def test_decorated_function_that_nobody_would_await_is_refused(decorate):
+    """The decorator sees what the route could not."""
+
+    async def connect(message):
+        message.reply_channel.send({"close": True})
+
+    with pytest.raises(ImproperlyConfigured, match="connect is an async function"):
+        decorate(connect)
 
 
 # Demultiplexers

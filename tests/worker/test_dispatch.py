@@ -141,6 +141,17 @@ def test_failed_connect_refuses_the_handshake_that_it_accepted(harness):
     assert replies == [{"close": True, "status": 500, "reason": ""}, {"accept": True, "text": "hello"}]
 
 
+def test_asynchronous_consumer_is_an_error(harness, caplog):
+    """One that no route could tell refuses, for it may have meant to."""
+
+    class Own:
+        async def __call__(self, message):
+            message.reply_channel.send({"close": True})
+
+    assert harness.run(Own()) == [{"close": True, "status": 500, "reason": ""}]
+    assert "Own is asynchronous" in caplog.text
+
+
 def test_failed_request_is_answered_with_500(harness):
     """A raw HTTP consumer that raises before it answered does not leave the client waiting."""
 
