@@ -23,7 +23,7 @@ from channels.exceptions import (
 from channels.message import Message
 from channels.pending import pending_message_store
 from channels.routing import Match
-from channels.signals import consumer_finished, consumer_started
+from channels.signals import consumer_error, consumer_finished, consumer_started
 from channels.types import Consumer, Content
 from channels.utils import name_that_thing
 
@@ -185,6 +185,7 @@ def _report(message: Message, consumer: Consumer, error: BaseException) -> None:
         _answer_failure(message, 500)
         return
     counters.add("consumer.failed.exception")
+    consumer_error.send_robust(sender=None, message=message, consumer=consumer, error=error)
     if tracing.active is not None:
         tracing.active.failed(error)
     if isinstance(error, LayerUnavailable):  # Whoever runs the server is to be told, not whoever wrote the consumer.

@@ -14,6 +14,12 @@ consumer_started = Signal()
 consumer_finished = Signal()
 """Sent after each consumer, whatever it raised; the sender is a Worker or test client class."""
 
+consumer_error = Signal()
+"""Sent when a consumer raised an error, before ``consumer_finished``, with ``message``, ``consumer`` and ``error``.
+
+The sender is None. What receivers raise is logged and goes no further.
+"""
+
 worker_ready = Signal()
 """Sent when a worker is about to run; the sender is the worker."""
 

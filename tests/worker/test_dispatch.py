@@ -15,7 +15,7 @@ from channels.exceptions import (
 from channels.layers.inmemory import ChannelLayer
 from channels.log import setup_logger
 from channels.registry import ChannelLayerWrapper
-from channels.signals import consumer_finished, consumer_started
+from channels.signals import consumer_error, consumer_finished, consumer_started
 
 REPLY = "websocket.send.process!socket"
 
@@ -116,6 +116,25 @@ def test_admins_are_told_of_an_error(harness, monkeypatch):
     (record,) = mails
     assert "Error processing message with consumer" in record.getMessage()
     assert record.exc_info[0] is ValueError
+
+
+def test_error_is_told_with_its_message(harness):
+    """By a signal, for trackers of errors; one that fails harms nobody, and requests of consumers are no errors."""
+    told = []
+
+    def note(message, consumer, error, **kwargs):
+        told.append((message["path"], consumer, str(error)))
+        raise RuntimeError("broken receiver")
+
+    consumer = raising(ValueError("boom"))
+    consumer_error.connect(note)
+    try:
+        assert harness.run(consumer, "websocket.receive") == [{"text": "sent before"}]
+        harness.run(raising(WebsocketCloseException(4001)), "websocket.disconnect")
+        harness.run(raising(DenyConnection()))
+    finally:
+        consumer_error.disconnect(note)
+    assert told == [("/", consumer, "boom")]
 
 
 def test_exit_inside_a_consumer_is_an_error_like_any_other(harness, caplog):
