@@ -7,7 +7,7 @@ knows a layer. Unlike 1.x the grammar is ASCII only and admits no trailing newli
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 MAX_LENGTH = 99
 """Longest channel or group name, in characters."""
@@ -84,6 +84,24 @@ def require_group_name(name: object) -> str:
             f"hyphens, underscores, or periods, not {text!r}: {_bad_character(text, _GROUP)}."
         )
     return text
+
+
+def is_channel_name(name: object) -> bool:
+    """Return whether ``name`` may be sent to."""
+    return _is(require_channel_name, name)
+
+
+def is_group_name(name: object) -> bool:
+    """Return whether ``name`` is a group name."""
+    return _is(require_group_name, name)
+
+
+def _is(require: Callable[[object], str], name: object) -> bool:
+    try:
+        require(name)
+    except TypeError:
+        return False
+    return True
 
 
 def non_local_name(name: str) -> str:

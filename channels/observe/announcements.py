@@ -31,14 +31,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and 0 <= value <= LARGEST
 
 
-def _is_channel(value: Any) -> bool:
-    try:
-        names.require_channel_name(value)
-    except TypeError:
-        return False
-    return True
-
-
 def _are(check: Check) -> Check:
     return lambda value: isinstance(value, list | tuple) and all(map(check, value))
 
@@ -60,7 +52,7 @@ _KINDS: Mapping[str, Check] = {
     "time": _is_number,
     "counters": _are_by_name(_is_count),
     "consumers": _are_by_name(_is_timing),
-    "channels": _are(_is_channel),
+    "channels": _are(names.is_channel_name),
     "threads": _is_count,
     "busy": _is_count,
     "only_channels": _are(_is_text),

@@ -132,7 +132,7 @@ class RedisInspection:
         questions: dict[int, list[tuple[str, str]]] = {}
         for name in sorted(self._scan(self._keys.prefix))[:MOST_NAMES]:
             _, kind, group = name.split(":", 2) if name.startswith((":group:", ":normal:")) else ("", "", "")
-            if not _is_group(group):  # Somebody else made the key.
+            if not names.is_group_name(group):  # Somebody else made the key.
                 continue
             if kind == "group":
                 for shard in self._ring.group_shards(group):
@@ -206,14 +206,6 @@ class RedisInspection:
 def _read_ms(reply: Sequence[bytes]) -> int:
     """Return an answer to TIME in milliseconds."""
     return int(reply[0]) * 1000 + int(reply[1]) // 1000
-
-
-def _is_group(name: str) -> bool:
-    try:
-        names.require_group_name(name)
-    except TypeError:
-        return False
-    return True
 
 
 def _channel_names(keys: Iterable[str], kinds: Sequence[str]) -> Iterator[str]:

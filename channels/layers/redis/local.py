@@ -129,7 +129,7 @@ class RedisLocalChannelLayer(RedisChannelLayer):
 
     def _normal_members(self, batch: Sequence[Outgoing]) -> Plan[dict[str, list[str]]]:
         """Return the normal channels among the members of each group in ``batch``."""
-        groups = [group for group in {item.name for item in batch if item.to_group} if _is_group_name(group)]
+        groups = [group for group in {item.name for item in batch if item.to_group} if names.is_group_name(group)]
         asked: dict[int, list[str]] = {}
         for group in groups:
             asked.setdefault(self._parts.ring.shard_of(group), []).append(group)
@@ -246,14 +246,6 @@ def _cut(batch: Sequence[Outgoing], normal_members: Mapping[str, Sequence[str]])
                 parts.near.append(Outgoing(channel, item.content))
                 parts.near_positions.append(None)
     return parts
-
-
-def _is_group_name(name: object) -> bool:
-    try:
-        names.require_group_name(name)
-    except TypeError:
-        return False
-    return True
 
 
 def _raise_first(outcomes: Outcomes) -> None:
