@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 
 from channels.exceptions import ConsumeLater
 from channels.message import Message
@@ -71,6 +72,17 @@ def test_session_is_kept_when_the_project_says_so(db, settings):
     settings.CHANNELS_KEEP_CHANNEL_SESSIONS = True
     remember(message("websocket.disconnect"))
     assert session_for_reply_channel(REPLY)["count"] == 1
+
+
+def test_session_that_was_left_behind_goes_with_expired_ones(db, settings):
+    """Where nobody saw the end of a socket, Django's ``clearsessions`` clears up."""
+    remember(message())
+    call_command("clearsessions")
+    assert Session.objects.filter(pk=session_key(REPLY)).exists()
+    settings.SESSION_COOKIE_AGE = -1
+    remember(message())
+    call_command("clearsessions")
+    assert not Session.objects.filter(pk=session_key(REPLY)).exists()
 
 
 def test_session_is_kept_when_the_disconnect_comes_again(db):
