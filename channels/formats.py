@@ -223,12 +223,11 @@ class WebsocketReply:
         return self.accept is not None or bool(self.text) or bool(self.data) or self.close is not None
 
 
-def _optional(content: Content, key: str, kind: type, *, channel: str) -> Any:
+def _optional(content: Content, key: str, kind: Any, *, channel: str) -> Any:
     value = content.get(key)
     if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        raise MalformedReply(
-            f"The {key!r} of a message on {channel} must be {kind.__name__}, not {type(value).__name__}."
-        )
+        expected = getattr(kind, "__name__", kind)
+        raise MalformedReply(f"The {key!r} of a message on {channel} must be {expected}, not {type(value).__name__}.")
     return value
 
 
@@ -290,7 +289,7 @@ def read_http_reply(content: Content, channel: str = "an HTTP reply channel") ->
         raise MalformedReply(f"The 'status' of a message on {channel} must be from 100 to 599, not {status}.")
     body = _optional(content, "content", bytes, channel=channel) or b""
     headers = []
-    for pair in content.get("headers") or ():
+    for pair in _optional(content, "headers", list | tuple, channel=channel) or ():
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(part, bytes) for part in pair):
             raise MalformedReply(f"A header in a message on {channel} must be a pair of bytes, not {kinds_of(pair)}.")
         if any(mark in pair[0] + pair[1] for mark in (b"\r", b"\n", b"\0")):

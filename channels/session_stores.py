@@ -96,6 +96,19 @@ class PinnedStore(_Base):
             del self._session_cache
 
 
+class _OfConnection(PinnedStore):
+    """Kept so that no cookie leads to it, although a login may be in it.
+
+    Its key is made from a reply channel, which logs and the layer hold: it is not a secret as keys of visitors are.
+    """
+
+    key_salt = "channels.sessions"
+    """Signs what engines keep as text; what is signed otherwise Django takes for broken, and for empty."""
+
+    cache_key_prefix = "channels.sessions"
+    """Stands before the key where engines keep values in a cache."""
+
+
 class _ExistingOnly(PinnedStore):
     may_create = False
 
@@ -118,7 +131,7 @@ def channel_store(key: str) -> PinnedStore:
     Raises:
         ValueError: The engine keeps sessions in signed cookies.
     """
-    return _pinned_class(conf.get("CHANNEL_SESSION_ENGINE") or settings.SESSION_ENGINE, PinnedStore)(key)
+    return _pinned_class(conf.get("CHANNEL_SESSION_ENGINE") or settings.SESSION_ENGINE, _OfConnection)(key)
 
 
 def session_for_reply_channel(reply_channel: str) -> PinnedStore:

@@ -142,7 +142,12 @@ class ReplyRouter:
                 counters.add("interface.receive.recovered")
                 logger.info("Replies arrive again.")
             for delivery in deliveries:
-                self._hand_over(delivery)
+                try:
+                    self._hand_over(delivery)
+                except Exception:
+                    # One message must not end the replies of all connections.
+                    counters.add("interface.dropped.error")
+                    logger.exception("A message for %s could not be read.", delivery.channels[0])
             # A busy layer may never make this coroutine wait; connections need their turn.
             await asyncio.sleep(0)
 

@@ -12,6 +12,7 @@ import os
 import random
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,14 +108,18 @@ def run(target: Any, seconds: int, seed: int, directory: Path) -> Result:
     failed.unlink(missing_ok=True)
     child = os.fork()
     if not child:
-        with contextlib.suppress(BaseException):
+        try:
             _be_child(target, log, failed, [f"-max_total_time={seconds}", f"-seed={seed}", str(corpus)])
+        except BaseException:
+            traceback.print_exc()
+        sys.stderr.flush()
         os._exit(1)
     _, status = os.waitpid(child, 0)
     said = log.read_text(errors="replace")
     runs = re.findall(r"^stat::number_of_executed_units:\s+(\d+)", said, re.MULTILINE) or ["0"]
     edges = re.findall(r"cov: (\d+)", said) or ["0"]
-    failure = said if os.waitstatus_to_exitcode(status) else ""
+    is_well = os.waitstatus_to_exitcode(status) == 0 and int(runs[-1]) > 0
+    failure = "" if is_well else f"{said}\nIt ended with {os.waitstatus_to_exitcode(status)}."
     return Result(target.name, int(runs[-1]), int(edges[-1]), failure)
 
 

@@ -108,6 +108,8 @@ def test_unsendable_close_code_in_a_raw_reply_becomes_1000():
         ({"status": 99}, "from 100 to 599"),
         ({"status": "200"}, "'status' .* must be int"),
         ({"status": 200, "headers": [(b"a",)]}, "pair of bytes"),
+        ({"status": 200, "headers": 5}, r"must be list \| tuple, not int"),
+        ({"status": 200, "headers": {"a": "b"}}, r"must be list \| tuple, not dict"),
         ({"status": 200, "headers": [("a", "b")]}, "pair of bytes"),
         ({"status": 200, "headers": [(b"a", b"b\r\nc: d")]}, "line break"),
         ({"status": 200, "content": "text"}, "'content' .* must be bytes"),

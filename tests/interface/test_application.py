@@ -396,6 +396,28 @@ async def test_malformed_reply_is_logged_and_its_socket_lives() -> None:
 
 
 @in_loop
+async def test_message_that_nobody_foresaw_ends_no_replies(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is wrong with it, the next one is shown."""
+    async with serving() as (app, consumer):
+        server, channel = await accepted(app, consumer)
+        before = counters.value("interface.dropped.error")
+        await consumer.layer.asend(channel, {"text": UnreadableText("oops")})
+        await consumer.layer.asend(channel, {"text": "better"})
+        assert (await server.take())["text"] == "better"
+        assert counters.value("interface.dropped.error") == before + 1
+        assert "could not be read" in caplog.text
+        server.put(type="websocket.disconnect", code=1000)
+        await server.end()
+
+
+class UnreadableText(str):
+    """Fails whoever looks at it."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("on purpose")
+
+
+@in_loop
 async def test_message_for_a_closed_socket_is_counted() -> None:
     """It is nobody's error, but it leaves a trace."""
     async with serving() as (app, consumer):

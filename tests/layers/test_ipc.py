@@ -492,6 +492,16 @@ def test_value_of_another_kind_is_reported(layer: IPCChannelLayer) -> None:
     assert layer.receive(["test.in"]) == ("test.in", {"n": 1})
 
 
+def test_message_that_cannot_be_removed_is_reported(layer: IPCChannelLayer) -> None:
+    """Where an index is broken: whoever drops what has expired does not do so for ever, with the file locked."""
+    layer.send("test.in", {})
+    broken = "CREATE TRIGGER stay BEFORE DELETE ON messages BEGIN SELECT RAISE(IGNORE); END"
+    layer._runner.change(lambda ledger: ledger.execute("UPDATE messages SET expires = 0"))
+    layer._runner.change(lambda ledger: ledger.execute(broken))
+    with pytest.raises(LayerUnavailable, match="an index is broken"):
+        layer.receive(["test.in"])
+
+
 # Waiting
 
 

@@ -161,8 +161,14 @@ class Ledger:
         return filled
 
     def drop(self, queue: str, rows: Sequence[tuple[int, int]]) -> None:
-        """Remove the first messages of ``queue``: pairs of id and size."""
-        self.execute("DELETE FROM messages WHERE queue = ? AND id <= ?", (queue, rows[-1][0]))
+        """Remove the first messages of ``queue``: pairs of id and size.
+
+        Raises:
+            sqlite3.DatabaseError: They cannot be removed: an index of the file is broken.
+        """
+        gone = self.execute("DELETE FROM messages WHERE queue = ? AND id <= ?", (queue, rows[-1][0])).rowcount
+        if not gone:  # Who drops until there is nothing more would never end.
+            raise sqlite3.DatabaseError("an index is broken")
         self.execute("UPDATE queues SET pending = pending - ? WHERE name = ?", (len(rows), queue))
         self._count("messages_size", -sum(size for _, size in rows))
 

@@ -16,7 +16,7 @@ from channels.layers.redis.encryption import EncryptedCodec, Veil
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.receiving import Reader
 from channels.layers.redis.scripts import DURABLE_TAKE, GROUP_CHANNELS, TURN_END, TURN_GIVE_UP
-from channels.layers.redis.shards import Facts, Moment
+from channels.layers.redis.shards import ServerClock
 from channels.layers.turns import Early, NextStep
 from tests.abuse.strategies import BLOBS, ENTRIES, MEMBERS, TEXTS, entry_of
 from tests.abuse.target import Check, raw_target, target
@@ -76,12 +76,12 @@ def taken_entries() -> Iterator[Check]:
 
     def check(value: Any) -> None:
         key, found = value
-        deliveries = reader.read([key, [*found, good]], facts)
+        deliveries = reader.read([key, [*found, good]], clock)
         _check_deliveries(deliveries)
         assert [delivery.content for delivery in deliveries].count({"good": True}) >= 1
 
     reader = Reader(Keys("asgi:", "asgi-meta:"), Codec(), lambda queue, reason, count: None)
-    facts = Facts(0.0, Moment.now(), 1, True)
+    clock = ServerClock()
     yield check
 
 
