@@ -97,6 +97,7 @@ def _parts(schema: Schema, name: str) -> Iterator[Schema]:
 
 
 def _may_be(schema: Schema, value: Any) -> bool:
+    """Return whether ``value`` has the constants of ``schema``, such as its action; what it lacks does not count."""
     if not isinstance(value, dict):
         return True
     for name, part in schema.get("properties", {}).items():
