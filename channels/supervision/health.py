@@ -1,13 +1,17 @@
 """Health for those who ask: a file that is fresh while all is well, and a port that answers HTTP."""
 
 import http.server
+import logging
 import os
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from channels.supervision.status import Health
+
+logger = logging.getLogger("django.channels")
 
 OLD_SECONDS = 10.0
 """A report that is older says that who reports hangs; reports come about every half second."""
@@ -70,11 +74,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # Of the standard library's five, a probe would wait a second for the sixth.
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, _Handler)
         self.health = Health(is_live=True, is_ready=False, text="starting")
         self.reported_at = time.monotonic()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what a client did; unlike the standard library without a traceback where it only went away."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            logger.debug("A client of the health port went away: %s", error)
+        else:
+            logger.error("A request to the health port failed.", exc_info=error)
 
     def latest(self) -> Health:
         age = time.monotonic() - self.reported_at

@@ -29,12 +29,15 @@ PAGES = override_settings(ROOT_URLCONF="tests.abuse.targets.pages")
 
 LIMITS = Limits(max_body_bytes=100, body_part_bytes=10, max_frame_bytes=20)
 
+REPLY_CHANNEL = "websocket.send.x!y"
+
 END = {"type": "http.request", "body": b"", "more_body": False}
 
 
 def _check_message(effect: ToLayer) -> None:
-    """Assert that a layer takes the message, and hands a consumer what went in."""
+    """Assert that a layer takes the message, and hands a consumer what went in; replies lead back to its client."""
     channel, content = effect
+    assert content.get("reply_channel", REPLY_CHANNEL) == REPLY_CHANNEL
     names.require_channel_name(channel)
     packed = encoding.encode(content)
     assert encoding.encode(encoding.decode(packed)) == packed
@@ -49,7 +52,7 @@ def http_requests() -> Iterator[Check]:
         scope, events = value
         layer = make_layer()
         made = {"type": "http", "method": "GET", "path": "/", **scope}
-        bridge = HttpBridge(made, "http.response.x!y", LIMITS, layer.new_channel)
+        bridge = HttpBridge(made, REPLY_CHANNEL, LIMITS, layer.new_channel)
         effects = [*bridge.opened()]
         for event in [*events, END]:
             effects += bridge.client(event)
@@ -89,7 +92,7 @@ def websockets() -> Iterator[Check]:
     def check(value: Any) -> None:
         scope, events = value
         layer = make_layer([route_class(Everything)])
-        bridge = WebsocketBridge({"path": "/", **scope}, "websocket.send.x!y", LIMITS)
+        bridge = WebsocketBridge({"path": "/", **scope}, REPLY_CHANNEL, LIMITS)
         effects = [*bridge.opened()]
         done = 0
         for event in [None, *events, {"type": "websocket.disconnect"}]:
@@ -105,6 +108,8 @@ def websockets() -> Iterator[Check]:
                         effects += bridge.reply(delivery.content)
         check_socket(to_client(effects))
         assert bridge.finished
+        # Nothing that a client sends makes a consumer speak to somebody else.
+        assert not any(layer.channel_statistics(name)["messages_pending"] for name in layer.inspection.channels())
 
     yield check
 
@@ -180,7 +185,7 @@ def paths() -> Iterator[Check]:
 
     def check(data: bytes) -> None:
         scope = {"type": "http", "method": "GET", "path": data.decode(errors="replace"), "raw_path": data}
-        bridge = HttpBridge(scope, "http.response.x!y", LIMITS, make_layer().new_channel)
+        bridge = HttpBridge(scope, REPLY_CHANNEL, LIMITS, make_layer().new_channel)
         effects = [*bridge.opened(), *bridge.client(END)]
         events = to_client(effects)
         if events:

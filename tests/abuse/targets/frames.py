@@ -103,6 +103,12 @@ class Echo(JsonWebsocketConsumer):
         (multiplexer or self).send({"echo": content})
 
 
+def _speaks_to_nobody_else(socket: Connection) -> bool:
+    """Return whether all that was sent, whatever a frame named, went to ``socket``."""
+    names = socket.layer.inspection.channels()
+    return not any(socket.layer.channel_statistics(name)["messages_pending"] for name in names)
+
+
 def _serves(socket: Connection, frame: str, answer: Any) -> bool:
     """Return whether ``frame`` is answered with ``answer`` and nothing else."""
     return [json.loads(reply["text"]) for reply in socket.receive(frame)] == [answer]
@@ -145,6 +151,7 @@ def streams() -> Iterator[Check]:
         assert len(replies) <= 1
         echo = {"stream": "echo", "payload": {"echo": {"a": 1}}}
         assert _serves(socket, '{"stream": "echo", "payload": {"a": 1}}', echo)
+        assert _speaks_to_nobody_else(socket)
         assert set(Card.objects.values_list("secret", flat=True)) <= {"untouched", "safe"}
 
     def check(frame: str) -> None:
@@ -259,6 +266,7 @@ def _typed_check(spelling: dict[str, Any]) -> Iterator[Check]:
             assert json.loads(reply["text"])[key] in ("error", "pong", "things_answer", "complete")
         first, *_ = socket.receive(json.dumps({key: "ping", "payload": None}))
         assert json.loads(first["text"])[key] == "pong"
+        assert _speaks_to_nobody_else(socket)
 
     with override_settings(CHANNELS_TYPED={**spelling, "SEND_AUTHENTICATION_MESSAGE": False}):
         yield check
