@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from channels import counters
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Outgoing
-from channels.layers.redis import RedisChannelLayer
+from channels.layers.redis import RedisChannelLayer, scripts
 from tests.support.redis import RedisServer
 
 
@@ -293,6 +294,22 @@ def test_clock_that_is_set_makes_nothing_expire(
     monkeypatch.setattr(time, "time", lambda: right() + hours * 3600)
     layer.send("test", {"n": 2})
     assert [layer.receive(["test"])[1] for _ in range(2)] == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_connection_that_was_lost_at_this_moment_is_opened_again(
+    layer: RedisChannelLayer, run: Callable[[Any], None]
+) -> None:
+    """Before the loop has told whoever reads: nothing is written to it, whatever the loop would say to that."""
+
+    async def main() -> None:
+        await layer.asend("test", {})
+        (link,) = layer._loop._commands.values()
+        link._connection._writer.transport.abort()
+        assert await link.exchange([scripts.command(b"PING")]) == [b"PONG"]
+        await layer.aclose()
+
+    run(main())
 
 
 def test_threads_that_end_leave_no_connections(layer: RedisChannelLayer) -> None:

@@ -179,8 +179,10 @@ class LoopLink:
 
 
 def _is_over(connection: Any) -> bool:
-    reader = connection._reader  # redis-py can tell only by reading, which could take what is not ours to take.
-    return reader is None or bool(reader.at_eof())
+    # redis-py can tell only by reading, which could take what is not ours to take.
+    reader, writer = connection._reader, connection._writer
+    # uvloop raises RuntimeError where something is written to a connection that was lost at this moment.
+    return reader is None or writer is None or bool(reader.at_eof()) or bool(writer.is_closing())
 
 
 async def _read_one(connection: Any, disconnect_on_error: bool = True) -> Any:
