@@ -204,6 +204,45 @@ def test_frame_above_the_limit_is_1009(site: Site, kind: int) -> None:
         assert attacker.close_code() in (1009, 4009, WITHOUT_A_CODE)
 
 
+def test_fragments_above_the_limit_are_1009(site: Site) -> None:
+    """Together: each is small, and so is each part of a form that drips in."""
+    with RawSocket(site.server.port, "/echo/") as attacker:
+        with contextlib.suppress(OSError):  # It need not wait for the last.
+            attacker.send(frame(BINARY, b"x" * 1000, fin=False))
+            for _ in range(150):
+                attacker.send(frame(CONTINUATION, b"x" * 1000, fin=False))
+            attacker.send(frame(CONTINUATION, b""))
+        assert attacker.close_code() in (1009, 4009, WITHOUT_A_CODE, None)
+    site.assert_serves()
+
+
+def test_clients_that_drip_keep_nobody_out(site: Site) -> None:
+    """A byte of a header, a body and a frame at a time, from many at once, while others are served."""
+    beginnings = [
+        b"GET /who/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+        b"POST /take/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n",
+    ]
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", site.server.port), SECONDS)) for _ in range(20)
+        ]
+        sockets = [stack.enter_context(RawSocket(site.server.port, "/echo/")) for _ in range(5)]
+        for number, client in enumerate(clients):
+            client.sendall(beginnings[number % 2])
+        for each in sockets:
+            each.send(frame(TEXT, b"x", fin=False))
+        for _ in range(5):
+            with contextlib.suppress(OSError):  # Some servers have had enough by then.
+                for client in clients:
+                    client.sendall(b"x")
+            for each in sockets:
+                each.send(frame(CONTINUATION, b"x", fin=False))
+            assert site.get("/who/").text == "nobody"
+        for each in sockets:
+            each.send(frame(CONTINUATION, b"x"))
+            assert each.read() == (TEXT, b"x" * 7)
+
+
 def test_frame_that_unpacks_to_far_more_than_the_limit_is_refused(site: Site) -> None:
     """64 MB of zeros in 64 kB; the memory of the server is no worse for it than the server's own limit allows."""
     with RawSocket(site.server.port, "/echo/", "Sec-WebSocket-Extensions: permessage-deflate") as attacker:

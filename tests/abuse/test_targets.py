@@ -14,7 +14,7 @@ def test_input_from_outside_is_taken_or_refused(target: Target) -> None:
     """As the target says, and without a traceback in the log."""
     with target.checks() as check:
 
-        @fuzz(100)
+        @fuzz(60)
         @given(target.examples)
         def try_one(value: object) -> None:
             check(value)
