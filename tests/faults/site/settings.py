@@ -27,3 +27,10 @@ CHANNEL_LAYERS = {
         "ROUTING": "tests.faults.site.routing.routing",
     },
 }
+
+LOGGING = {  # Django's own would let a site without DEBUG say nothing.
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"django": {"handlers": ["console"], "level": "INFO"}},
+}
