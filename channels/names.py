@@ -4,7 +4,6 @@ Source: the message-passing ASGI draft, "Channels" and "Groups" (docs/reference/
 knows a layer. Unlike 1.x the grammar is ASCII only and admits no trailing newline.
 """
 
-import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -147,8 +146,3 @@ def wait_channel(reply_channel: str) -> str:
 def flow_channel(reply_channel: str) -> str:
     """Return the single-reader channel where the interface reports on the response of an HTTP request."""
     return FLOW_PREFIX + reply_channel.replace("!", "?")
-
-
-def session_key(reply_channel: str) -> str:
-    """Return the 32-character key of the channel session that belongs to a connection."""
-    return "chn" + hashlib.sha1(reply_channel.encode("utf-8"), usedforsecurity=False).hexdigest()[:29]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.sessions.backends import signed_cookies
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.utils.crypto import salted_hmac
 
-from channels import conf, counters, names
+from channels import conf, counters
 
 if TYPE_CHECKING:
     _Base = SessionBase
@@ -96,19 +97,6 @@ class PinnedStore(_Base):
             del self._session_cache
 
 
-class _OfConnection(PinnedStore):
-    """Kept so that no cookie leads to it, although a login may be in it.
-
-    Its key is made from a reply channel, which logs and the layer hold: it is not a secret as keys of visitors are.
-    """
-
-    key_salt = "channels.sessions"
-    """Signs what engines keep as text; what is signed otherwise Django takes for broken, and for empty."""
-
-    cache_key_prefix = "channels.sessions"
-    """Stands before the key where engines keep values in a cache."""
-
-
 class _ExistingOnly(PinnedStore):
     may_create = False
 
@@ -125,13 +113,20 @@ def _pinned_class(engine: str, mixin: type[PinnedStore]) -> type[PinnedStore]:
     return type("SessionStore", (mixin, store), {"__module__": store.__module__})
 
 
+def session_key(connection: str) -> str:
+    """Return the key of the session that belongs to a connection: 32 characters, made with the ``SECRET_KEY``."""
+    # The name of the connection stands in logs and in the layer, and a login may be in its session: without the secret,
+    # who reads one could use the key as a cookie.
+    return "chn" + salted_hmac("channels.sessions", connection, algorithm="sha256").hexdigest()[:29]
+
+
 def channel_store(key: str) -> PinnedStore:
     """Return the store ``key`` of the engine of channel sessions.
 
     Raises:
         ValueError: The engine keeps sessions in signed cookies.
     """
-    return _pinned_class(conf.get("CHANNEL_SESSION_ENGINE") or settings.SESSION_ENGINE, _OfConnection)(key)
+    return _pinned_class(conf.get("CHANNEL_SESSION_ENGINE") or settings.SESSION_ENGINE, PinnedStore)(key)
 
 
 def session_for_reply_channel(reply_channel: str) -> PinnedStore:
@@ -140,7 +135,7 @@ def session_for_reply_channel(reply_channel: str) -> PinnedStore:
     Raises:
         ValueError: The engine keeps sessions in signed cookies.
     """
-    return channel_store(names.session_key(reply_channel))
+    return channel_store(session_key(reply_channel))
 
 
 def http_store(key: str) -> PinnedStore | None:

@@ -18,7 +18,7 @@ from channels import names
 from channels.exceptions import ChannelFull
 from channels.formats import ORIGINAL_CHANNEL
 from channels.layers.turns import Early, Ended, Line, NextStep, Stalled, State, Taken, Verdict
-from channels.session_stores import PinnedStore, channel_store
+from channels.session_stores import PinnedStore, channel_store, session_key
 
 _NEXT = "__channels_next_order"
 _RUNNING = "is_running"
@@ -139,7 +139,7 @@ class SessionTurns:
 
 
 def _read(connection: str) -> tuple[PinnedStore, Line]:
-    store = channel_store(names.session_key("order:" + connection))
+    store = channel_store(session_key("order:" + connection))
     due = store.get(_DUE)
     line = Line(store.get(_NEXT), store.get(_RUNNING, False), state=State(store.get(_STATE, State.OPEN.value)))
     if due is not None:

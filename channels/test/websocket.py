@@ -16,14 +16,14 @@ from django.contrib.auth import login as auth_login
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest
 
-from channels import formats, names, variants
+from channels import formats, variants
 from channels.exceptions import MalformedReply
 from channels.interface.reading import read_websocket
 from channels.interface.states import SocketInput
 from channels.interface.websocket import CONNECT, DISCONNECT, NO_STATUS, RECEIVE
 from channels.message import Message
 from channels.registry import DEFAULT_CHANNEL_LAYER
-from channels.sessions import session_for_reply_channel
+from channels.session_stores import session_for_reply_channel, session_key
 from channels.test.base import Client
 from channels.test.commits import settle_commits
 from channels.test.encoding import encode_cookies, encode_headers
@@ -69,7 +69,7 @@ class WSClient(Client):
         """Return the cookies by name, with that of the session if it is still to be sent."""
         cookies = dict(self._cookies)
         if self._session_cookie and apps.is_installed("django.contrib.sessions"):
-            cookies.setdefault(settings.SESSION_COOKIE_NAME, names.session_key(self.reply_channel))
+            cookies.setdefault(settings.SESSION_COOKIE_NAME, session_key(self.reply_channel))
         return cookies
 
     def set_header(self, key: str, value: Any) -> None:

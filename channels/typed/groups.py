@@ -50,6 +50,11 @@ def safe_group_name(*parts: object, namespace: str | None = None) -> str:
     return names.require_group_name(f"{prefix}{slug}.{digest[:_DIGEST_LENGTH]}"[: names.MAX_LENGTH])
 
 
+def ledger_of(channel: str) -> str:
+    """Return the group whose members name the groups of the connection with the reply channel ``channel``."""
+    return f"typed.groups.{hashlib.sha256(channel.encode()).hexdigest()[:32]}"
+
+
 class Memberships:
     """The groups of one connection.
 
@@ -63,7 +68,7 @@ class Memberships:
         self._layer = layer
         self._channel = channel
         self._session = session
-        self._ledger = f"typed.groups.{names.session_key(channel)}"
+        self._ledger = ledger_of(channel)
 
     def join(self, group: str) -> None:
         """Make the connection a member of ``group``.

@@ -11,11 +11,12 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends import file
 from django.core.cache import cache
 from django.http import HttpRequest
+from django.test import override_settings
 
 from channels import session_stores
 from channels.auth import channel_login, channel_session_user, channel_session_user_from_http, http_session_user
 from channels.message import Message
-from channels.names import session_key
+from channels.session_stores import session_key
 from channels.sessions import session_for_reply_channel
 from tests.support.connection import make_layer
 
@@ -54,10 +55,11 @@ def log_in(victim: User) -> None:
     assert "_auth_user_id" in session_for_reply_channel(REPLY)
 
 
-def test_key_of_a_connection_is_no_cookie(engine: str, victim: User) -> None:
-    """Whoever read a reply channel in a log knows the key, and is nobody with it, for pages as for sockets."""
+def test_name_of_a_connection_leads_to_no_cookie(engine: str, victim: User) -> None:
+    """Whoever read a reply channel in a log can make a key of it, and is nobody with it, for pages as for sockets."""
     log_in(victim)
-    key = session_key(REPLY)
+    with override_settings(SECRET_KEY="what the attacker has instead"):
+        key = session_key(REPLY)
     request = HttpRequest()
     request.session = import_module(engine).SessionStore(key)
     assert get_user(request).is_anonymous

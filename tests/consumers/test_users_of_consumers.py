@@ -6,7 +6,7 @@ import pytest
 
 from channels import sessions
 from channels.generic.websockets import WebsocketConsumer
-from channels.names import session_key
+from channels.session_stores import session_key
 from channels.sessions import session_for_reply_channel
 from tests.support.connection import Connection
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from channels import names
 from channels.session_stores import session_for_reply_channel
 from channels.typed import BaseGroupMessage, PingMessage, TypedConsumer, safe_group_name
-from channels.typed.groups import RENEWED, Memberships
+from channels.typed.groups import RENEWED, Memberships, ledger_of
 from tests.consumers_typed.rooms import ChatConsumer
 from tests.support.connection import Connection, make_layer
 
@@ -112,7 +112,7 @@ def test_messages_renew_the_list_of_groups(connection, layer):
 def test_nothing_of_the_list_stays(connection, layer):
     """When the connection has ended."""
     connection.disconnect()
-    assert layer.channel_layer.group_channels(f"typed.groups.{names.session_key(connection.reply_channel)}") == []
+    assert layer.channel_layer.group_channels(ledger_of(connection.reply_channel)) == []
 
 
 def test_class_keeps_its_own_groups(connection):

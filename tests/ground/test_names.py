@@ -75,11 +75,3 @@ def test_reply_channels_leave_room_for_the_wait_prefix():
         wait = names.wait_channel(reply)
         assert names.require_channel_name(wait) == "__wait__." + reply.replace("!", "?")
         assert names.non_local_name(reply) + names.local_part(reply) == reply
-
-
-def test_session_key_is_short_and_stable():
-    """The key of a channel session is made of the reply channel alone."""
-    key = names.session_key("websocket.send.a!b")
-    assert key == names.session_key("websocket.send.a!b")
-    assert len(key) == 32
-    assert key.startswith("chn")

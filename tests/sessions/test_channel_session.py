@@ -6,7 +6,7 @@ from django.core.management import call_command
 
 from channels.exceptions import ConsumeLater
 from channels.message import Message
-from channels.names import session_key
+from channels.session_stores import session_key
 from channels.sessions import channel_session, session_for_reply_channel
 from tests.support.connection import Connection, routes
 

@@ -17,7 +17,7 @@ from channels.auth import (
     transfer_user,
 )
 from channels.message import Message
-from channels.names import session_key
+from channels.session_stores import session_key
 from channels.sessions import (
     channel_and_http_session,
     channel_session,
