@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.soak import BARE, Sample, complaints, figures
+from tests.faults.soak import BARE, REDIS, Sample, complaints, figures
 
 MIB = 1024 * 1024
 STEADY = figures([Sample(float(second), 50 * MIB, 20) for second in range(100)])
@@ -46,6 +46,16 @@ def test_files_left_open_are_a_complaint() -> None:
     closed = [Sample(float(second), 50 * MIB, 25 if second % 9 == 7 else 20) for second in range(100)]
     assert complaints(found(processes={"worker 1": figures(left)})) == ["worker 1 has 29 files open, 20 before"]
     assert complaints(found(processes={"worker 1": figures(closed)})) == []
+
+
+def test_threads_may_begin_when_they_are_needed() -> None:
+    """With connections of their own: of each worker a few, and Redis has them all. Interfaces have no such threads."""
+    two_more = figures([Sample(float(second), 50 * MIB, 20 if second < 50 else 22) for second in range(100)])
+    four_more = figures([Sample(float(second), 50 * MIB, 20 if second < 50 else 24) for second in range(100)])
+    processes = {"worker 1": two_more, "worker 2": two_more, REDIS: four_more, "interface 1": STEADY}
+    assert complaints(found(processes=processes)) == []
+    assert complaints(found(processes={"worker 1": STEADY, REDIS: four_more})) == ["Redis has 24 files open, 20 before"]
+    assert complaints(found(processes={"interface 1": two_more})) == ["interface 1 has 22 files open, 20 before"]
 
 
 def test_keys_left_behind_are_a_complaint() -> None:
