@@ -162,6 +162,7 @@ def processes_below(pid: int) -> list[int]:
 @pytest.mark.parametrize("path", ["/", "/module/"])
 def test_page_talks_in_streams(chrome: Any, site: Site, path: str) -> None:
     """With the global name of the classic script, and with the module; the console stays empty."""
+    chrome.get("about:blank")  # The page before this one misses its server.
     chrome.get_log("browser")
     page = Page(chrome, site, path, queueSize=10)
     page.say("early", "bird")

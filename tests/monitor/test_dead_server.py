@@ -68,8 +68,15 @@ def answer(socket: ClientConnection) -> None:
 
 
 def left_of(redis_server: RedisServer, prefixes: list[str]) -> list[Any]:
-    """Return the keys that name one of these queues, and members of groups that do; statistics end by themselves."""
+    """Return the keys that name one of these queues, and members of groups that do.
+
+    Statistics end by themselves, and so does the notice for a process that was taken for dead and is not.
+    """
     with redis_server.client() as client:
-        keys = [key for key in client.scan_iter(count=1000) if b"-meta:" not in key or client.ttl(key) < 0]
+        keys = [key for key in client.scan_iter(count=1000) if not (_ends_by_itself(key) and client.ttl(key) > 0)]
         members = [member for key in keys if b":group:" in key for member in client.zrange(key, 0, -1)]
     return [name for name in (*keys, *members) if any(prefix.encode() in name for prefix in prefixes)]
+
+
+def _ends_by_itself(key: bytes) -> bool:
+    return b"-meta:" in key or b":gone:" in key

@@ -22,7 +22,8 @@
 --
 -- Whoever reads a process-specific queue keeps <prefix>:alive:<queue>, a string that holds the capacity of the queue.
 -- Where it is missing the process is dead: its queue is deleted, its members are gone, and <prefix>:gone:<queue> tells
--- the process so, should it live nevertheless. A single-reader channel is gone when a message on it expired unread. Memberships of those that are gone end.
+-- the process so, should it live nevertheless. A single-reader channel is gone when a message on it expired unread.
+-- Memberships of those that are gone end.
 --
 -- An entry is head (2 bytes: version, flags), ms since the epoch when it expires (8 bytes, big endian), and the
 -- rest: length of the receivers (4 bytes, big endian), receivers, encoded content. Receivers are what follows
