@@ -38,8 +38,9 @@ EXTRAS["tests"] = [
     *EXTRAS["metrics"],
     *EXTRAS["tracing"],
     *EXTRAS["top"],
-    # Fuzzing guided by coverage; wheels only, and none for other systems.
-    'atheris>=2.3; sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.14"',
+    # Fuzzing guided by coverage. Where a release has no wheel pip would build it, which takes another compiler.
+    'atheris>=3,<3.2; sys_platform == "linux" and platform_machine == "x86_64" '
+    'and python_version >= "3.11" and python_version < "3.14"',
     "celery>=5.4",
     "codespell>=2.4",
     "check-jsonschema>=0.33",
