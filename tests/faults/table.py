@@ -52,7 +52,7 @@ Where order is enforced, a lost message is a gap: after ``CHANNELS_ORDERING_TIME
 seconds) the socket is closed with 1013, and its later messages are dropped, see :doc:`ordering`. Where ordered channels
 are delivered at least once, ``CHANNELS_ORDERING_TIMEOUT`` must be longer than one and a half times
 ``redelivery_after`` (here {REDELIVERY_SECONDS:g} second), or a socket is closed before the message of a killed worker
-comes again.
+comes again. Where connections to Redis may fall silent, add ``socket_timeout``.
 
 What may be lost, or come twice, stands under each fault, beside what the run showed:
 
