@@ -6,10 +6,11 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
-from tests.support.blocks import blocks_of
+from tests.support.blocks import Block, blocks_of
 from tests.support.processes import free_port, wait_for
 
 ENDLESS = re.compile(r"runserver|runworker|rundelay|^uvicorn|^celery|^haproxy|^redis-server")
@@ -38,6 +39,12 @@ def press_ctrl_c(process: "subprocess.Popen[bytes]") -> None:
     except AssertionError:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def is_served_anew(blocks: Sequence[Block]) -> bool:
+    """Return whether ``runserver`` is typed before the next checkpoint."""
+    until_looked_at = takewhile(lambda block: block.language != "look", blocks)
+    return any(block.is_command and not block.reason and "runserver" in block.text for block in until_looked_at)
 
 
 class Reader:
@@ -78,7 +85,8 @@ class Reader:
             look: Looks whether all is as the page says.
         """
         seen = []
-        for block in blocks_of(page):
+        blocks = list(blocks_of(page))
+        for index, block in enumerate(blocks):
             if block.language == "look":
                 look(block.caption)
                 seen.append(block.caption)
@@ -87,6 +95,9 @@ class Reader:
             elif block.is_command:
                 self.type(block.text)
             else:
+                if is_served_anew(blocks[index + 1 :]):
+                    # Ctrl-C while a reload starts Python again would print a traceback of Python's own.
+                    self.stop("manage.py")
                 self.write(block.caption, block.text)
         return seen
 
