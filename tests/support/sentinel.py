@@ -32,7 +32,9 @@ class Cluster:
     def __init__(self, binary: str, replicas: int = 1, service: str = SERVICE, sentinels: int = 1) -> None:
         self._binary = binary
         self._service = service
-        self._directory = tempfile.TemporaryDirectory(prefix="sentinel-")
+        # A Sentinel writes its file to the disk at each vote: on a busy disk the votes of all of them come too late.
+        memory = Path("/dev/shm")
+        self._directory = tempfile.TemporaryDirectory(prefix="sentinel-", dir=memory if memory.is_dir() else None)
         self._sentinels: dict[int, subprocess.Popen[str]] = {}
         self._quorum = sentinels // 2 + 1
         self.master = RedisServer(binary, "--repl-diskless-sync-delay", "0")
@@ -79,9 +81,10 @@ class Cluster:
             f"sentinel down-after-milliseconds {self._service} {DOWN_AFTER_MS}\n"
             f"sentinel failover-timeout {self._service} {FAILOVER_MS}\n"
         )
-        self._sentinels[port] = subprocess.Popen(
-            [self._binary, str(configuration), "--sentinel"], stdout=subprocess.DEVNULL, text=True
-        )
+        with (directory / "log.txt").open("w") as log:
+            self._sentinels[port] = subprocess.Popen(
+                [self._binary, str(configuration), "--sentinel"], stdout=log, stderr=log, text=True
+            )
 
     def _is_complete(self) -> bool:
         try:
@@ -110,7 +113,14 @@ class Cluster:
 
     def wait_for_failover(self) -> None:
         """Return once a Sentinel names another master than ``master``."""
-        wait_for(lambda: self._named() != self.master.port, "another master", 60)
+        try:
+            wait_for(lambda: self._named() != self.master.port, "another master", 60)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._log()}") from None
+
+    def _log(self) -> str:
+        """Return what the Sentinels printed."""
+        return "\n".join(path.read_text() for path in sorted(Path(self._directory.name).glob("*/log.txt")))
 
     def _named(self) -> int:
         return int(self._ask(self.port, "GET-MASTER-ADDR-BY-NAME")[1])
