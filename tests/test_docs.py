@@ -76,14 +76,15 @@ def test_made_pages_are_as_they_would_be_made_now() -> None:
     ("page", "command"), [("interface", "runserver"), ("workers", "runworker"), ("delay", "rundelay")]
 )
 def test_documented_options_exist(page: str, command: str) -> None:
-    """Each option in a page's table is one that the command takes."""
+    """Each option in a page's table is one that the command takes, and stands there once."""
     from django.core.management import load_command_class
 
     app = "channels.delay" if command == "rundelay" else "channels"
     parser = load_command_class(app, command).create_parser("manage.py", command)
-    options = set(COMMAND_OPTION.findall((ROOT / "docs" / f"{page}.rst").read_text(encoding="utf-8")))
+    options = COMMAND_OPTION.findall((ROOT / "docs" / f"{page}.rst").read_text(encoding="utf-8"))
     assert options
-    assert options - set(parser._option_string_actions) == set()
+    assert set(options) - set(parser._option_string_actions) == set()
+    assert sorted(options) == sorted(set(options))
 
 
 def test_readme_commands_lead_somewhere() -> None:
