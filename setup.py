@@ -114,6 +114,7 @@ setup(
         "Framework :: Django :: 5.2",
         "Framework :: Django :: 6.0",
         "Framework :: Django :: 6.1",
+        "Framework :: Pytest",
         "Intended Audience :: Developers",
         "Operating System :: POSIX",
         "Programming Language :: Python",

@@ -21,17 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
 INSTALLATION = ROOT / "docs" / "installation.rst"
 
-SOURCE_ONLY = (
-    "LICENSE",
-    "README.rst",
-    "CONTRIBUTING.rst",
-    "tox.ini",
-    ".importlinter",
-    "tests/settings.py",
-    "examples/chat/run.py",
-)
-"""Files that the sdist must hold besides the package."""
-
 
 def run(*command: object, cwd: Path | None = None) -> None:
     """Run ``command`` and stop the whole check if it fails."""
@@ -40,10 +29,10 @@ def run(*command: object, cwd: Path | None = None) -> None:
     subprocess.run([str(part) for part in command], check=True, cwd=cwd, env=env)
 
 
-def package_files() -> set[str]:
-    """Return the files of the package in the checkout, as paths below the root."""
+def tracked_files(directory: str = ".") -> set[str]:
+    """Return the files of the checkout in ``directory``, as paths below the root."""
     tracked = subprocess.run(
-        ["git", "ls-files", "channels"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", directory], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
     return {name for name in tracked if (ROOT / name).exists()}
 
@@ -61,13 +50,13 @@ def check_contents(dist: Path) -> tuple[Path, Path]:
     (sdist,) = dist.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
-    require(inside, package_files(), wheel)
+    require(inside, tracked_files("channels"), wheel)
     strangers = {name.split("/")[0] for name in inside} - {"channels"}
     if any(not name.endswith(".dist-info") for name in strangers):
         sys.exit(f"{wheel.name} installs {sorted(strangers)} at top level; only channels belongs there.")
     with tarfile.open(sdist) as tar:
         inside = {name.partition("/")[2] for name in tar.getnames()}
-    require(inside, package_files() | set(SOURCE_ONLY), sdist)
+    require(inside, tracked_files(), sdist)
     return wheel, sdist
 
 

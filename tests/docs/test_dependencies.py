@@ -14,7 +14,7 @@ EXTRAS = PAGE.partition("Extras\n---")[2].partition("\nRedis\n---")[0]
 PYTHONS = {"3.10": "3.10.0", "3.11": "3.11.0", "3.12": "3.12.0", "3.13": "3.13.0"}
 PLATFORMS = [
     {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
-    {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+    {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
 ]
 ENVIRONMENTS = [
     {**platform, "python_version": version, "python_full_version": full, "implementation_name": "cpython"}
