@@ -247,8 +247,7 @@ class Binding(metaclass=BindingMetaclass):
         """Do ``action``. Override to add actions.
 
         Raises:
-            ValueError: There is no such action.
-            Refused: The model does not take it.
+            Refused: There is no such action, or the model does not take it.
         """
         if action == CREATE:
             self.create(data)

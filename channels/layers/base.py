@@ -44,7 +44,7 @@ class BaseChannelLayer(ThreadedTwins):
 
     extensions: Sequence[str] = ()
     """Which of ``groups``, ``flush``, ``statistics``, ``async``, ``ordering`` (``layers.turns``), ``inspection``
-    (``layers.inspection``) and ``upkeep`` (``layers.upkeep``) this layer has."""
+    (``layers.inspection``), ``upkeep`` (``layers.upkeep``) and ``once`` (``layers.once``) this layer has."""
 
     local_only: ClassVar[bool] = False
     """Whether the layer reaches only the process it lives in. Said by each class of itself, never inherited."""
