@@ -97,6 +97,12 @@ class Child:
         self.is_ready = self.is_ready or is_ready
         return has_become_ready
 
+    def excuse(self, seconds: float) -> None:
+        """Count ``seconds`` in which nobody listened neither as its silence nor as time it had to stop."""
+        self.heard_at += seconds
+        if self.told_at is not None:
+            self.told_at += seconds
+
     def stop(self) -> None:
         """Tell it to stop."""
         if self.told_at is None:
@@ -151,9 +157,13 @@ class Place:
         """Whether process after process ends soon after its start."""
         return self._backoff.failures >= LOOP_LENGTH
 
-    def failed(self, child: Child) -> float:
-        """Take note that a process ended that should not have; return the seconds until the next is started."""
-        if child.age >= STABLE_SECONDS:
+    def failed(self, child: Child | None) -> float:
+        """Take note that a process ended that should not have; return the seconds until the next is started.
+
+        Args:
+            child: The process; None if it could not even be started.
+        """
+        if child is not None and child.age >= STABLE_SECONDS:
             self._backoff.recovered()
         pause = self._backoff.failed()
         self.restart_at = time.monotonic() + pause

@@ -4,6 +4,7 @@ Apart from the line of orders and reports (``link``): answers are long, and maki
 does.
 """
 
+import logging
 import socket
 import struct
 import threading
@@ -11,6 +12,8 @@ import time
 from collections.abc import Callable
 
 from channels.supervision.inherited import take_socket
+
+logger = logging.getLogger("django.channels")
 
 VARIABLE = "CHANNELS_QUESTIONS_FD"
 """Environment variable that tells a worker process on which file descriptor it is asked."""
@@ -86,7 +89,11 @@ def answer_in_thread(end: socket.socket, make_answer: Callable[[], bytes]) -> No
 def _answer(end: socket.socket, make_answer: Callable[[], bytes]) -> None:
     with end, end.makefile("rb") as questions:
         while len(question := questions.read(_NUMBER.size)) == _NUMBER.size:
-            answer = make_answer()
+            try:
+                answer = make_answer()
+            except Exception:
+                logger.exception("This process could not tell its metrics; it does when it is asked again")
+                continue
             try:
                 end.sendall(_HEAD.pack(_NUMBER.unpack(question)[0], len(answer)) + answer)
             except OSError:

@@ -67,6 +67,7 @@ class Supervisor:
         self._was_ready = False
         self._stops = 0
         self._has_killed = False
+        self._passed_at = time.monotonic()
         self._stall_time: float = conf.get("CHANNELS_STALL_TIME")
         self._selector = selectors.DefaultSelector()
 
@@ -110,6 +111,7 @@ class Supervisor:
             theirs.close()
 
     def _pass(self, signals: socket.socket) -> None:
+        self._excuse_absence()
         for place in self._places:
             self._look(place)
             for child in place.children:
@@ -125,6 +127,15 @@ class Supervisor:
             elif key.data.link.has_ended:
                 # Its end is seen by its exit status.
                 self._selector.unregister(key.fileobj)
+
+    def _excuse_absence(self) -> None:
+        """Hold against no process what it could not say while this one, and the others perhaps, did not run."""
+        now = time.monotonic()
+        absence = now - self._passed_at - LOOK_SECONDS
+        self._passed_at = now
+        if absence > 0:
+            for child in [child for place in self._places for child in place.children]:
+                child.excuse(absence)
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGHUP and not self._stops:
@@ -149,8 +160,14 @@ class Supervisor:
             self._has_killed = True
             child.kill()
 
-    def _start(self) -> Child:
-        child = Child(self._command, self._generation)
+    def _start(self, place: Place) -> Child | None:
+        """Return a new process; None if the system gives none now."""
+        try:
+            child = Child(self._command, self._generation)
+        except OSError as error:
+            pause = place.failed(None)
+            logger.error("Cannot start a process in place %d: %s; tried again in %.1f s.", place.number, error, pause)
+            return None
         self._selector.register(child.link, selectors.EVENT_READ, child)
         return child
 
@@ -166,7 +183,7 @@ class Supervisor:
         if child is None:
             place.child, place.successor = place.successor, None
             if place.child is None and not self._stops and time.monotonic() >= place.restart_at:
-                place.child = self._start()
+                place.child = self._start(place)
             return
         status = child.ended()
         if status is not None:
@@ -230,7 +247,8 @@ class Supervisor:
             logger.info("All worker processes have been replaced.")
             self._systemd.ready()
         elif old[0].successor is None:
-            old[0].successor = self._start()
+            if time.monotonic() >= old[0].restart_at:
+                old[0].successor = self._start(old[0])
         elif old[0].child and old[0].successor.is_ready:
             old[0].child.stop()
         elif (status := old[0].successor.ended()) is not None:

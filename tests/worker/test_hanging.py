@@ -1,10 +1,13 @@
 """Worker processes that hang: named, replaced, and never reported as well."""
 
+import errno
+import itertools
 import os
 import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from channels.supervision import children
 from channels.supervision import supervisor as supervision
+from channels.supervision.children import Child
 from channels.supervision.status import Status, judge
 from channels.supervision.supervisor import Supervisor
 from channels.supervision.systemd import Systemd
@@ -96,6 +101,70 @@ def test_process_that_never_becomes_ready_is_replaced(
         supervisor.run()
     helper.join()
     assert "another is started" in caplog.text
+
+
+def test_pause_of_supervisor_and_processes_is_no_silence(tmp_path: Path) -> None:
+    """A container that is paused, or a job of a terminal that is stopped, goes on as it was."""
+    child = Child([sys.executable, "-c", "import time; time.sleep(600)"], 0)
+    supervisor = Supervisor(["true"], 1, 0, Systemd({}), hang_time=30)
+    supervisor._places[0].child, child.is_ready = child, True
+    try:
+        child.heard_at -= 100
+        child.stop()
+        assert child.told_at is not None
+        child.told_at -= 100
+        supervisor._passed_at -= 100
+        supervisor._excuse_absence()
+        assert child.silence < 10
+        assert time.monotonic() - child.told_at < 10
+    finally:
+        child.kill()
+        child.close()
+
+
+@pytest.mark.slow
+def test_pause_of_all_processes_kills_none(workers: Workers) -> None:
+    """They are stopped for longer than one may be silent."""
+    supervisor = workers.start("--processes", "2", "--hang-time", "2")
+    workers.wait_until_ready(2)
+    workers.wait_for_log("is ready", 2)
+    pids = [supervisor.pid, *workers.pids("is ready")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(4)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    workers.send("work", n=1)
+    assert workers.result()["pid"] in pids
+    assert workers.stop(supervisor) == 0
+    assert workers.pids("has said nothing") == []
+
+
+def test_system_that_starts_no_process_for_a_while_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other processes go on, and it is tried again."""
+    caplog.set_level("INFO", "django.channels")
+    supervisor = Supervisor([sys.executable, "-c", "import time; time.sleep(600)"], 2, 0, Systemd({}))
+    popen, tries = children.subprocess.Popen, itertools.count(1)
+
+    def second_fails(*args: Any, **kwargs: Any) -> Any:
+        if next(tries) == 2:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return popen(*args, **kwargs)
+
+    monkeypatch.setattr(children.subprocess, "Popen", second_fails)
+
+    def stop_when_both_run() -> None:
+        wait_for(lambda: all(place.child for place in supervisor._places), "Two processes", SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    helper = threading.Thread(target=stop_when_both_run)
+    helper.start()
+    supervisor.run()
+    helper.join()
+    assert "Cannot start a process in place 2" in caplog.text
 
 
 @pytest.mark.slow

@@ -58,3 +58,20 @@ def test_process_that_has_ended_answers_nothing(ends: tuple[socket.socket, socke
     """And nobody waits for it."""
     ends[1].close()
     assert Asker(ends[0]).ask(600) is None
+
+
+def test_answer_that_could_not_be_made_once_is_made_the_next_time(ends: tuple[socket.socket, socket.socket]) -> None:
+    """A collector of the project may fail for a moment."""
+    answers = iter([ValueError("not now"), b"second"])
+
+    def make() -> bytes:
+        answer = next(answers)
+        if isinstance(answer, ValueError):
+            raise answer
+        return answer
+
+    answer_in_thread(ends[1], make)
+    asker = Asker(ends[0])
+    assert asker.ask(0.2) is None
+    assert asker.ask(30) == b"second"
+    asker.close()
