@@ -7,6 +7,7 @@ decided in ``channels.sessions``.
 
 import functools
 import logging
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +37,32 @@ class PinnedStore(_Base):
     may_create = True
     """Whether saving may store a session that the engine does not hold."""
 
+    older_keys: Sequence[str] = ()
+    """Keys that the session may have been stored under before; where it was, it stays there."""
+
     def __init__(self, session_key: str) -> None:
         super().__init__(session_key)
         self.pinned_key = session_key
         self.is_stored: bool | None = None
+        self._is_loading = False
 
     def load(self) -> dict[str, Any]:
         """Read the data. Engines forget the key of what they do not hold; it is put back."""
-        data = super().load()
+        newest = self.pinned_key
+        for key in (newest, *self.older_keys):
+            self._session_key = self.pinned_key = key
+            data = self._load_pinned()
+            if self.is_stored:
+                return data
+        self._session_key = self.pinned_key = newest
+        return data
+
+    def _load_pinned(self) -> dict[str, Any]:
+        self._is_loading = True
+        try:
+            data = super().load()
+        finally:
+            self._is_loading = False
         self.is_stored = self._session_key is not None
         self._session_key = self.pinned_key
         return data
@@ -54,6 +73,10 @@ class PinnedStore(_Base):
         Raises:
             CreateError: The engine already holds it.
         """
+        if self._is_loading:
+            # The file engine begins a session anew that has expired; here it has ended.
+            self._session_key = None
+            return
         self.save(must_create=True)
 
     def save(self, must_create: bool = False) -> None:
@@ -88,6 +111,9 @@ class PinnedStore(_Base):
         """Remove the session from the engine; what was read stays readable here."""
         if self.is_stored is not False:
             self.delete(self.pinned_key)
+        if self.is_stored is None:
+            for key in self.older_keys:
+                self.delete(key)
         self.is_stored = False
         self.modified = False
 
@@ -113,20 +139,32 @@ def _pinned_class(engine: str, mixin: type[PinnedStore]) -> type[PinnedStore]:
     return type("SessionStore", (mixin, store), {"__module__": store.__module__})
 
 
-def session_key(connection: str) -> str:
-    """Return the key of the session that belongs to a connection: 32 characters, made with the ``SECRET_KEY``."""
+def session_key(connection: str, secret: str | bytes | None = None) -> str:
+    """Return the key of the session that belongs to a connection: 32 characters, made with the ``SECRET_KEY``.
+
+    Args:
+        connection: The reply channel, or what else stands for a connection.
+        secret: What to use instead.
+    """
     # The name of the connection stands in logs and in the layer, and a login may be in its session: without the secret,
     # who reads one could use the key as a cookie.
-    return "chn" + salted_hmac("channels.sessions", connection, algorithm="sha256").hexdigest()[:29]
+    return "chn" + salted_hmac("channels.sessions", connection, secret, algorithm="sha256").hexdigest()[:29]
 
 
-def channel_store(key: str) -> PinnedStore:
-    """Return the store ``key`` of the engine of channel sessions.
+def connection_store(connection: str) -> PinnedStore:
+    """Return the store of a connection in the engine of channel sessions.
+
+    Args:
+        connection: The reply channel, or what else stands for a connection.
 
     Raises:
         ValueError: The engine keeps sessions in signed cookies.
     """
-    return _pinned_class(conf.get("CHANNEL_SESSION_ENGINE") or settings.SESSION_ENGINE, PinnedStore)(key)
+    store_class = _pinned_class(conf.get("CHANNEL_SESSION_ENGINE") or settings.SESSION_ENGINE, PinnedStore)
+    store = store_class(session_key(connection))
+    # Sockets stay open while the SECRET_KEY is changed.
+    store.older_keys = [session_key(connection, secret) for secret in settings.SECRET_KEY_FALLBACKS]
+    return store
 
 
 def session_for_reply_channel(reply_channel: str) -> PinnedStore:
@@ -135,7 +173,7 @@ def session_for_reply_channel(reply_channel: str) -> PinnedStore:
     Raises:
         ValueError: The engine keeps sessions in signed cookies.
     """
-    return channel_store(session_key(reply_channel))
+    return connection_store(reply_channel)
 
 
 def http_store(key: str) -> PinnedStore | None:

@@ -18,7 +18,8 @@ from channels import names
 from channels.exceptions import ChannelFull
 from channels.formats import ORIGINAL_CHANNEL
 from channels.layers.turns import Early, Ended, Line, NextStep, Stalled, State, Taken, Verdict
-from channels.session_stores import PinnedStore, channel_store, session_key
+from channels.session_stores import PinnedStore, connection_store
+from channels.signals import release_connections
 
 _NEXT = "__channels_next_order"
 _RUNNING = "is_running"
@@ -100,19 +101,25 @@ class SessionTurns:
         now = self._clock()
         with self._lock:
             late = [(key, seen) for key, (due, seen) in self._waiting.items() if due <= now]
-            for key, _ in late:
-                del self._waiting[key]
-        given_up = []
-        for (connection, order), seen in late:
-            _, line = _read(connection)
-            if line.state is not State.OPEN or (line.next is not None and line.next >= order):
-                continue
-            if line.next != seen or (line.is_running and now < line.due):
-                with self._lock:
-                    self._waiting[connection, order] = (now + wait, line.next)
+            # No other thread looks at them, and where a record cannot be read, it is looked at again.
+            self._waiting.update((key, (now + wait, seen)) for key, seen in late)
+        try:
+            return [stalled for key, seen in late if (stalled := self._look_at(*key, seen, now, wait)) is not None]
+        finally:
+            if late:  # No consumer is running whose end would look after the connection of a database.
+                release_connections()
+
+    def _look_at(self, connection: str, order: int, seen: int | None, now: float, wait: float) -> Stalled | None:
+        _, line = _read(connection)
+        runs = line.state is not State.OPEN or (line.next is not None and line.next >= order)
+        has_moved = line.next != seen or (line.is_running and now < line.due)
+        stalled = None if runs or has_moved else self._give_up(connection)
+        with self._lock:
+            if has_moved and not runs:
+                self._waiting[connection, order] = (now + wait, line.next)
             else:
-                given_up.append(self._give_up(connection))
-        return given_up
+                self._waiting.pop((connection, order), None)
+        return stalled
 
     def _give_up(self, connection: str) -> Stalled:
         store, line = _read(connection)
@@ -139,7 +146,7 @@ class SessionTurns:
 
 
 def _read(connection: str) -> tuple[PinnedStore, Line]:
-    store = channel_store(session_key("order:" + connection))
+    store = connection_store("order:" + connection)
     due = store.get(_DUE)
     line = Line(store.get(_NEXT), store.get(_RUNNING, False), state=State(store.get(_STATE, State.OPEN.value)))
     if due is not None:

@@ -27,10 +27,13 @@ worker_process_ready = Signal()
 """Sent once in each worker process, before ``worker_ready``; the sender is the worker."""
 
 
-def _release_connections(sender: object = None, **kwargs: object) -> None:
+def release_connections(sender: object = None, **kwargs: object) -> None:
+    """Close the database connections of the calling thread that are too old or broken."""
     # A test client says that the connections are those of a test, whose transaction is open in them.
     if not getattr(sender, "keeps_connections", False):
         close_old_connections()
 
 
-consumer_finished.connect(_release_connections, dispatch_uid="channels.release_connections")
+# Before a consumer, too: its worker may have waited for longer than a connection may live.
+consumer_started.connect(release_connections, dispatch_uid="channels.release_connections")
+consumer_finished.connect(release_connections, dispatch_uid="channels.release_connections")

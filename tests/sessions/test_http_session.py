@@ -1,6 +1,8 @@
 """HTTP sessions seen from a socket: found, read, never made."""
 
 import logging
+import os
+import time
 
 import pytest
 from django.conf import settings
@@ -93,6 +95,16 @@ def test_expired_session_is_none(visitor, cookie):
     session.set_expiry(-1)
     session.save()
     assert seen(message(headers=cookie(session))) is None
+
+
+@pytest.mark.parametrize("engine", ["file"], indirect=True)
+def test_expired_file_is_no_session(engine, visitor, cookie):
+    """Nor is it begun anew, as the engine would: the client could not be told of its key."""
+    session = visitor(theme="dark")
+    long_ago = time.time() - settings.SESSION_COOKIE_AGE - 60
+    os.utime(session._key_to_file(), (long_ago, long_ago))
+    assert seen(message(headers=cookie(session))) is None
+    assert not session.exists(session.session_key)
 
 
 def test_no_session_is_ever_created(engine, db):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from channels import session_turns
 from channels.layers.inmemory import ChannelLayer
 from channels.layers.ipc import IPCChannelLayer
 from channels.layers.local_turns import LocalTurns
@@ -491,3 +492,16 @@ def test_lines_are_spread_over_shards(newest_redis, oldest_redis):
     stalled = [entry.connection for entry in layer.turns.stalled(WAIT)]
     layer.close()
     assert sorted(stalled) == sorted(connections)
+
+
+def test_record_that_cannot_be_read_is_looked_at_again(db, monkeypatch):
+    """The connection that waits in vain is given up when its engine is back."""
+    subject = SessionSubject()
+    assert ask(subject.turns, receive(5)) is Verdict.HELD
+    subject.pass_time(WAIT + 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(session_turns, "_read", lambda connection: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            subject.turns.stalled(WAIT)
+    subject.pass_time(WAIT + 1)
+    assert [stalled.connection for stalled in subject.turns.stalled(WAIT)] == [A]

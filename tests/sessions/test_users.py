@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 
 from channels.auth import (
     channel_and_http_session_user_from_http,
@@ -195,12 +196,30 @@ def test_deleted_user_is_the_reason(message, user, login, cookie, reasons):
 def test_rotated_secret_keeps_user_and_sessions(message, user, login, cookie, settings):
     """SECRET_KEY_FALLBACKS: the login stays valid, and the browser's session keeps the key it knows."""
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+    cache.clear()  # Other tests had a socket of this name.
     session = login(user)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
     assert name(channel_session_user_from_http)(message(headers=cookie(session))) == "ada"
     assert session.exists(session.session_key)
     settings.SECRET_KEY_FALLBACKS = []
     assert name(channel_session_user)(message("websocket.receive", text="x")) == "ada"
+
+
+def test_rotated_secret_keeps_the_sessions_of_open_sockets(message, user, login, cookie, settings):
+    """They were begun with a secret that is among SECRET_KEY_FALLBACKS now; nothing is left of them at the end."""
+    name(channel_session_user_from_http)(message(headers=cookie(login(user))))
+    rows = Session.objects.count()
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", ["older", settings.SECRET_KEY]
+
+    @channel_session_user
+    def consumer(message):
+        message.channel_session["room"] = "lobby"
+
+    consumer(message("websocket.receive", text="x"))
+    assert name(channel_session_user)(message("websocket.receive", text="x")) == "ada"
+    assert Session.objects.count() == rows
+    channel_session(lambda message: None)(message("websocket.disconnect"))
+    assert Session.objects.count() == rows - 1
 
 
 def test_failed_check_keeps_the_key_of_the_channel_session(message, user, login, cookie):

@@ -232,7 +232,7 @@ class RoutesTests(ChannelTestCase):
 
 
 def test_consumers_leave_the_connections_of_a_test_open(channel_layer, channel_routes, monkeypatch):
-    """Workers release them after each consumer; a test may be in the middle of a transaction."""
+    """Workers release them before and after each consumer; a test may be in the middle of a transaction."""
     closed = []
     monkeypatch.setattr("channels.signals.close_old_connections", lambda: closed.append(True))
     channel_routes([route("a", lambda message: None), route("websocket.connect", lambda message: None)])
@@ -241,7 +241,7 @@ def test_consumers_leave_the_connections_of_a_test_open(channel_layer, channel_r
         pass
     assert closed == []
     dispatch(channel_layer, "a", {}, sender=Worker)
-    assert closed == [True]
+    assert closed == [True, True]
 
 
 class WSClientTests(ChannelTestCase):
