@@ -115,9 +115,10 @@ def consume(
             ``ChannelSocketException``, which always acts on the connection.
     """
     consumer, kwargs = match
-    consumer_started.send(sender=sender, environ={})
     began = time.perf_counter()
     try:
+        # In here, for a receiver may fail: what has begun is to end, and who waits for the message to be answered.
+        consumer_started.send(sender=sender, environ={})
         result = consumer(message, **kwargs)
         if inspect.iscoroutine(result):
             result.close()
@@ -131,7 +132,9 @@ def consume(
             error.run(message)
         else:
             _run_on_socket(message, consumer, error)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise  # Where a worker leaves signals to Python, this is how Ctrl-C ends it.
+    except BaseException as error:  # SystemExit, and what libraries raise to cancel a task: they end this message only.
         if on_error is None:
             raise
         on_error(message, consumer, error)
@@ -240,6 +243,7 @@ def _put_back(message: Message, channel: str) -> None:
     if tracing.active is not None:
         tracing.active.noted("put back")
     content = {**message.content, formats.RETRIES: retries + 1}
+    reason: Exception | None = None
     for tries in range(REINSERT_TRIES):
         if tries:
             time.sleep(REINSERT_INTERVAL)
@@ -248,6 +252,9 @@ def _put_back(message: Message, channel: str) -> None:
             return
         except (ChannelFull, LayerUnavailable) as error:
             reason = error
+        except Exception as error:  # The consumer has changed the message, and no layer carries it any more.
+            reason = error
+            break
     counters.add("message.dropped.reinsert_failed")
     logger.error("Could not put a message back on %s for a later try; it is dropped: %s", channel, reason)
     _answer_failure(message, 503)

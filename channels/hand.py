@@ -4,7 +4,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from channels import formats
@@ -22,15 +22,21 @@ class Hand(deque[tuple[str, Content]]):
         turns: The turns that some of them have already, by connection and order.
         unsettled: How many turns of this thread were ended without hearing yet what that brought.
         is_used: Whether this thread has run ordered messages.
+        only: The channels whose messages this thread may run; None is all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, only: Collection[str] | None = None) -> None:
         super().__init__()
+        self.only = only
         self.lock = threading.RLock()
         self.busy_since: float | None = None
         self.turns: dict[tuple[str, int], Any] = {}
         self.unsettled = 0
         self.is_used = False
+
+    def takes(self, channel: str) -> bool:
+        """Return whether messages of ``channel`` may be run by this thread."""
+        return self.only is None or channel in self.only
 
     def find(self, connection: str, order: int) -> tuple[str, Content] | None:
         """Return the message of this place in the order of a connection, if it is in hand."""
@@ -75,13 +81,16 @@ class Hand(deque[tuple[str, Content]]):
             self.extend(kept)
 
 
-def pick_up() -> Hand:
+def pick_up(only: Collection[str] | None = None) -> Hand:
     """Return the hand of the calling thread, which promises to run what it finds there.
 
     Messages whose turn has come are put there, first, instead of back on their channels. The thread waits for
     nothing while the hand is ``unsettled``: any call of the layer brings the news.
+
+    Args:
+        only: The channels whose messages the thread may run; those of others go back to them. None is all.
     """
-    hand = Hand()
+    hand = Hand(only)
     # Weakly: when the caller has gone, messages go back to their channels.
     _local.hand = weakref.ref(hand)
     return hand

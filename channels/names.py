@@ -4,6 +4,7 @@ Source: the message-passing ASGI draft, "Channels" and "Groups" (docs/reference/
 knows a layer. Unlike 1.x the grammar is ASCII only and admits no trailing newline.
 """
 
+import fnmatch
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -146,3 +147,8 @@ def wait_channel(reply_channel: str) -> str:
 def flow_channel(reply_channel: str) -> str:
     """Return the single-reader channel where the interface reports on the response of an HTTP request."""
     return FLOW_PREFIX + reply_channel.replace("!", "?")
+
+
+def matches_any(name: str, globs: Iterable[str]) -> bool:
+    """Return whether ``name`` matches one of ``globs``."""
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)

@@ -46,6 +46,9 @@ LEAST_KEPT = 100
 SWEEP_SECONDS = 1.0
 """How often a process looks for connections that waited too long."""
 
+FAILED_SWEEP_SECONDS = 10.0
+"""How long it leaves that after it failed."""
+
 REQUEUE_SECONDS = 2.0
 REQUEUE_INTERVAL = 0.05
 """For how long, and how often, a message whose turn has come is offered to a channel that is full."""
@@ -178,7 +181,11 @@ def _first_in_hand(layer: Any) -> list[tuple[str, Early]]:
             continue
         if connection in found and found[connection].order <= early.order:
             continue
-        match = layer.router.match(Message(content, channel, layer))
+        try:
+            match = layer.router.match(Message(content, channel, layer))
+        except Exception as error:  # An entry of the project; who runs the message tells of it.
+            logger.debug("Cannot tell whether a message on %s is ordered: %r", channel, error)
+            continue
         if match is not None and takes_turn(match[0]):
             found[connection] = early
     return list(found.items())
@@ -201,8 +208,8 @@ def release(layer: Any, connection: str, released: Sequence[Early]) -> None:
     """Put messages whose turn has come into the hand of the calling thread, or back on their channels."""
     hand = current()
     if hand is not None:
-        hand.put_first([(message.channel, message.content) for message in released])
-        return
+        hand.put_first([(message.channel, message.content) for message in released if hand.takes(message.channel)])
+        released = [message for message in released if not hand.takes(message.channel)]
     for number, message in enumerate(released):
         if not _requeue(layer, message):
             counters.add("message.dropped.requeue_full", len(released) - number)
@@ -245,11 +252,16 @@ def check_overdue(layer: Any) -> None:
         return
     _sweeps[layer] = now + SWEEP_SECONDS
     try:
-        stalled = turns_of(layer).stalled(wait_seconds())
+        _close_overdue(layer)
     except LayerUnavailable as error:
         logger.debug("Could not look for connections that wait in vain: %s", error)
-        return
-    for connection, missing, released, dropped in stalled:
+    except Exception:  # Of a session engine, or a layer of others: no reason to end a worker.
+        _sweeps[layer] = now + FAILED_SWEEP_SECONDS
+        logger.exception("Error looking for connections that wait in vain; it is tried again")
+
+
+def _close_overdue(layer: Any) -> None:
+    for connection, missing, released, dropped in turns_of(layer).stalled(wait_seconds()):
         if missing is not None:
             counters.add("connection.closed.gap")
             logger.warning(

@@ -96,11 +96,17 @@ class TakenTurn:
 
     def _follow(self, ended: Ended) -> None:
         released, is_passed_on = ended
-        hand = current()
+        hand, goes_back = current(), None
         if is_passed_on and hand is not None:
             turn = TakenTurn(self._layer, self.connection, released[0], self._turns, self._wait, self._release)
-            hand.turns[self.connection, released[0].order] = turn
+            if hand.takes(released[0].channel):
+                hand.turns[self.connection, released[0].order] = turn
+            else:
+                goes_back = turn
         self._release(self._layer, self.connection, released)
+        if goes_back is not None:
+            # Now that its message is on its channel again: until then the layer keeps it, should this process die.
+            goes_back.let_go(comes_again=True)
 
     def renew(self) -> None:
         """Say that the consumer is still running."""

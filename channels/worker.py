@@ -1,6 +1,5 @@
 """Workers: take messages from a layer, run their consumers, stop in order."""
 
-import fnmatch
 import functools
 import logging
 import multiprocessing
@@ -22,6 +21,7 @@ from channels.handback import Watchdog
 from channels.kept import Callback, KeptMessages, OnError
 from channels.layers.base import Delivery
 from channels.message import pending_message_store
+from channels.names import matches_any
 from channels.pace import Pace
 from channels.signals import worker_ready
 from channels.types import Content
@@ -114,16 +114,8 @@ class Worker:
 
     def apply_channel_filters(self, channels: Iterable[str]) -> list[str]:
         """Return those of ``channels`` that this worker may consume."""
-
-        def matches(name: str, globs: Iterable[str]) -> bool:
-            return any(fnmatch.fnmatchcase(name, pattern) for pattern in globs)
-
-        kept = list(channels)
-        if self.only_channels:
-            kept = [name for name in kept if matches(name, self.only_channels)]
-        if self.exclude_channels:
-            kept = [name for name in kept if not matches(name, self.exclude_channels)]
-        return kept
+        only, exclude = self.only_channels or ("*",), self.exclude_channels or ()
+        return [name for name in channels if matches_any(name, only) and not matches_any(name, exclude)]
 
     def ready(self) -> None:
         """Send ``worker_ready``."""
@@ -139,7 +131,7 @@ class Worker:
             return
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
         # What was received, and ordered messages whose turn came with the end of the one before.
-        hand = ordering.pick_up()
+        hand = ordering.pick_up(None if set(channels) == self.channel_layer.router.channels else set(channels))
         watchdog = Watchdog(self.channel_layer, hand)
         patience: float = conf.get("CHANNELS_RECEIVE_TIMEOUT")
         # What a consumer sends leaves in one write with the next receive; soon, if another consumer comes before it.
@@ -239,12 +231,21 @@ class WorkerGroup(Worker):
     Args:
         n_threads: How many workers, this one included; None is one per core.
         stop_gracefully: End what has begun before stopping; else leave at once.
+        grace: Seconds that the threads may take to end what they have begun; None is ``CHANNELS_STOP_GRACE``.
         args, kwargs: As for ``Worker``.
     """
 
-    def __init__(self, *args: Any, n_threads: int | None = None, stop_gracefully: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        n_threads: int | None = None,
+        stop_gracefully: bool = True,
+        grace: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.stop_gracefully = stop_gracefully
+        self.grace = grace
         count = (n_threads or multiprocessing.cpu_count()) - 1
         self.sub_workers = [Worker(*args, **{**kwargs, "signal_handlers": False}) for _ in range(count)]
         self.threads: list[threading.Thread] = []
@@ -281,8 +282,9 @@ class WorkerGroup(Worker):
             super().run()
         finally:
             self.stop()
-            deadline = time.monotonic() + conf.get("CHANNELS_STOP_GRACE")
-            for thread in self.threads:
+            grace = conf.get("CHANNELS_STOP_GRACE") if self.grace is None else self.grace
+            deadline = time.monotonic() + grace
+            for thread in self.threads if self.stop_gracefully else ():
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run_sub_worker(self, worker: Worker) -> None:

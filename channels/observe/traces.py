@@ -74,8 +74,11 @@ class OpenTelemetryTracer:
     def failed(self, error: BaseException) -> None:
         """Record ``error`` in the current span."""
         span = trace.get_current_span()
-        span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR, str(error)))
+        try:
+            span.record_exception(error)
+            span.set_status(Status(StatusCode.ERROR, str(error)))
+        except Exception:  # Its ``str`` fails; whoever waits for the consumer is to be answered all the same.
+            span.set_status(Status(StatusCode.ERROR, type(error).__name__))
 
     def noted(self, event: str) -> None:
         """Add an event to the current span."""

@@ -128,6 +128,22 @@ def test_failed_consumer_is_an_error_of_its_span(spans: InMemorySpanExporter) ->
     assert span.events[0].attributes["exception.message"] == "on purpose"
 
 
+def test_error_that_cannot_say_what_it_is_is_answered(spans: InMemorySpanExporter) -> None:
+    """Its name is in the span all the same."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    def fail(message: Any) -> None:
+        raise Mute
+
+    (reply,) = Connection([route("websocket.connect", fail)]).connect()
+    assert reply["status"] == 500
+    (span,) = finished(spans, "process websocket.connect")
+    assert span.status.description == "Mute"
+
+
 def test_refused_handshake_is_no_error(spans: InMemorySpanExporter) -> None:
     """It is what the consumer wanted."""
 

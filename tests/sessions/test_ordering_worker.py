@@ -122,3 +122,58 @@ def test_turn_that_goes_on_to_an_unordered_message_ends(site, ran):
     client.close()
     assert b"1" not in running
     assert sorted(order for socket, order in ran if socket == "a") == [1, 2, 3]
+
+
+def test_routing_that_fails_for_one_message_in_hand_ends_that_message_only(site, ran, caplog):
+    """An entry of the project may ask for what a message does not have."""
+
+    class Picky:
+        """Takes nothing, and fails for what is odd."""
+
+        def match(self, message):
+            return 1 / 0 if message["text"] == "odd" else None
+
+        def channel_names(self):
+            return {RECEIVE}
+
+    def outgoing(socket, order, text):
+        return Outgoing(RECEIVE, {"reply_channel": f"{QUEUE}{socket}", "path": "/", "order": order, "text": text})
+
+    def send_more(channel, message):
+        if message["order"] == 1:  # From the second batch on, all turns in hand are asked for at once.
+            site.send_batch([outgoing("b", 1, "odd"), outgoing("a", 2, "x"), outgoing("a", 3, "x")])
+
+    with site.rerouted([Picky(), *site.router.root.routing]):
+        worker = Worker(site, callback=send_more, signal_handlers=False)
+        worker.after_message = lambda: worker.messages == 4 and worker.stop()
+        worker._pace._average = 0.0001
+        site.send_batch([outgoing("a", 1, "x")])
+        worker.run()
+    assert ran == [("a", 1), ("a", 2), ("a", 3)]
+    assert "Error dispatching a message on websocket.receive" in caplog.text
+
+
+def test_message_of_a_channel_that_the_worker_does_not_take_goes_back_to_it(site, ran):
+    """Its turn comes with the end of one that the worker runs; another worker is there for it."""
+    disconnect = "websocket.disconnect"
+
+    @enforce_ordering
+    def note(message):
+        ran.append((message.channel.name, message["order"]))
+
+    with site.rerouted([route([RECEIVE, disconnect], note)]):
+        content = {"reply_channel": f"{QUEUE}a", "path": "/"}
+        run_one(site, disconnect, {**content, "order": 2, "code": 1000})
+        run_one(site, RECEIVE, {**content, "order": 1, "text": "x"})
+        assert ran == [(RECEIVE, 1)]
+        run_one(site, disconnect)
+    assert ran == [(RECEIVE, 1), (disconnect, 2)]
+
+
+def run_one(site, channel, content=None):
+    """Let a worker that takes one channel only run one message, sent to it now or there already."""
+    if content is not None:
+        site.send(channel, content)
+    worker = Worker(site, signal_handlers=False, only_channels=[channel])
+    worker.after_message = worker.stop
+    worker.run()

@@ -310,6 +310,7 @@ def test_runworker_makes_a_group_for_several_threads(threads: int, kind: type[Wo
     assert type(worker) is kind
     assert worker.callback == loaded.consumer_called
     assert [type(sub) for sub in getattr(worker, "sub_workers", [])] == [Worker] * (threads - 1)
+    assert getattr(worker, "grace", 1e9) > 1e8  # It is the command that ends what takes too long.
 
 
 @pytest.mark.usefixtures("redis_layer")

@@ -1,5 +1,6 @@
 """What becomes of one message: the consumer, its signals, and what each exception means."""
 
+import asyncio
 import logging
 
 import pytest
@@ -10,12 +11,15 @@ from channels.exceptions import (
     ChannelSocketException,
     ConsumeLater,
     DenyConnection,
+    MessageTooLarge,
     WebsocketCloseException,
 )
 from channels.layers.inmemory import ChannelLayer
 from channels.log import setup_logger
+from channels.message import pending_message_store
 from channels.registry import ChannelLayerWrapper
 from channels.signals import consumer_error, consumer_finished, consumer_started
+from tests.support.counting import grows
 
 REPLY = "websocket.send.process!socket"
 
@@ -97,6 +101,29 @@ def test_failing_receiver_of_finished_loses_no_messages(harness):
         consumer_finished.disconnect(broken)
 
 
+def test_failing_receiver_of_started_ends_that_message_only(harness, caplog):
+    """The handshake is refused, and what is sent after it is not kept for a consumer that never ends."""
+
+    def fails(**kwargs):
+        raise OSError("no database")
+
+    consumer_started.connect(fails)
+    try:
+        assert harness.run(lambda message: None)[0]["status"] == 500
+    finally:
+        consumer_started.disconnect(fails)
+    assert not pending_message_store.active
+    assert "no database" in caplog.text
+
+
+def test_database_connections_are_looked_after_on_both_sides_of_a_consumer(harness, monkeypatch):
+    """While its worker waited for the message, a connection may have become older than it may."""
+    steps = []
+    monkeypatch.setattr("channels.signals.close_old_connections", lambda: steps.append("close"))
+    harness.run(lambda message: steps.append("consumer"))
+    assert steps == ["close", "consumer", "close"]
+
+
 def test_error_is_logged_and_ends_that_message_only(harness, caplog):
     """What was sent before the error leaves; the traceback goes to ``django.channels``."""
     replies = harness.run(raising(ValueError("boom")), "websocket.receive")
@@ -141,6 +168,20 @@ def test_exit_inside_a_consumer_is_an_error_like_any_other(harness, caplog):
     """``sys.exit`` in a consumer does not end the worker."""
     harness.run(raising(SystemExit(1)), "websocket.receive")
     assert "Error processing message" in caplog.text
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit()])
+def test_error_that_is_no_exception_refuses_the_handshake_like_any_other(harness, caplog, error):
+    """A library may cancel its own work, and the consumer lets that through."""
+    assert harness.run(raising(error))[0]["status"] == 500
+    assert "Error processing message with consumer" in caplog.text
+
+
+def test_keyboard_interrupt_ends_who_runs_the_consumer(harness):
+    """It is Ctrl-C where signals are left to Python. What the consumer sent leaves all the same."""
+    with pytest.raises(KeyboardInterrupt):
+        harness.run(raising(KeyboardInterrupt()), "websocket.receive")
+    assert harness.received("websocket.send.process!") == [{"text": "sent before"}]
 
 
 def test_failed_connect_refuses_the_handshake(harness):
@@ -252,6 +293,25 @@ def test_consume_later_into_a_full_channel_is_logged_when_dropped(harness, caplo
         harness.layer.send("test.channel", {})
     harness.run(raising(ConsumeLater()), "test.channel")
     assert "Could not put a message back on test.channel" in caplog.text
+
+
+def test_consume_later_with_what_no_layer_carries_refuses_the_handshake(harness, caplog, monkeypatch):
+    """The consumer made the message larger than the layer takes; trying again would not help."""
+    send = harness.layer.channel_layer.send
+
+    def send_small(channel, content):
+        if "picture" in content:
+            raise MessageTooLarge("more than a megabyte")
+        send(channel, content)
+
+    def consumer(message):
+        message["picture"] = b"x"
+        raise ConsumeLater
+
+    monkeypatch.setattr(harness.layer.channel_layer, "send", send_small)
+    with grows("message.dropped.reinsert_failed"):
+        assert harness.run(consumer)[0]["status"] == 503
+    assert "Could not put a message back on websocket.connect" in caplog.text
 
 
 def test_message_without_route_is_dropped_with_an_error(harness, caplog):

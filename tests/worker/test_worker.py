@@ -111,6 +111,25 @@ def test_worker_survives_an_unreachable_layer(run, caplog):
     assert caplog.text.count("can be reached again") == 1
 
 
+def test_worker_survives_what_decides_turns(run, caplog):
+    """Its session engine may be out of reach; consumers may not need it."""
+    recorder = Recorder()
+    layer = make_layer(route("c", recorder))
+    looked = threading.Event()
+
+    class Turns:
+        def stalled(self, wait):
+            looked.set()
+            raise OSError("no database")
+
+    layer.channel_layer.turns = Turns()
+    run(Worker(layer, signal_handlers=False))
+    assert looked.wait(30)
+    layer.send("c", {"n": 1})
+    assert recorder.done.wait(30)
+    assert "no database" in caplog.text
+
+
 def test_one_message_is_taken_at_a_time_when_consumers_are_slow():
     """So that other workers can have the rest."""
     pace = Pace()
@@ -296,6 +315,54 @@ def test_group_that_need_not_be_graceful_leaves_at_once():
     group = WorkerGroup(make_layer(), n_threads=2, stop_gracefully=False)
     with pytest.raises(SystemExit):
         group.sigterm_handler(15, None)
+
+
+@pytest.fixture
+def held_group():
+    """Return a function that starts a group of which one thread, not the first, is held by its consumer."""
+    free, goes_on = threading.Event(), threading.Event()
+    ended = []
+
+    def consumer(message):
+        if threading.current_thread().name.startswith("channels-worker"):
+            free.set()
+            goes_on.wait(60)
+            ended.append(True)
+        else:
+            layer.send("c", {})
+
+    layer = make_layer(route("c", consumer))
+
+    def start(**options):
+        group = WorkerGroup(layer, n_threads=2, signal_handlers=False, **options)
+        layer.send("c", {})
+        thread = threading.Thread(target=group.run)
+        thread.start()
+        assert free.wait(60)
+        group.stop()
+        return thread
+
+    yield start, goes_on, ended
+    goes_on.set()
+
+
+def test_group_that_need_not_be_graceful_waits_for_no_thread(held_group):
+    """However long its consumer takes."""
+    start, _, ended = held_group
+    thread = start(stop_gracefully=False, grace=600)
+    thread.join(60)
+    assert not thread.is_alive()
+    assert not ended
+
+
+def test_group_waits_as_long_as_it_was_told_to(held_group, settings):
+    """Not as long as the setting says for others."""
+    settings.CHANNELS_STOP_GRACE = 0
+    start, goes_on, ended = held_group
+    thread = start(grace=600)
+    threading.Timer(0.5, goes_on.set).start()
+    thread.join(60)
+    assert ended
 
 
 def test_receive_replaced_on_the_wrapper_is_used(run):

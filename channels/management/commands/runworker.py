@@ -141,7 +141,10 @@ class Command(BaseCommand):
             return Worker(**arguments)
         self.logger.info("Using multi-threaded worker, %d thread(s).", options["threads"])
         return WorkerGroup(
-            n_threads=options["threads"], stop_gracefully=not options["disable_graceful_stop"], **arguments
+            n_threads=options["threads"],
+            stop_gracefully=not options["disable_graceful_stop"],
+            grace=threading.TIMEOUT_MAX,  # It ends with the process, which what calls this ends after ``--grace``.
+            **arguments,
         )
 
     def consumer_called(self, channel: str, message: Message) -> None:
