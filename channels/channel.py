@@ -62,6 +62,7 @@ class Channel(_Named):
             TypeError: ``content`` is not a dict, or the name is not a channel name.
             ChannelFull: The channel is full, and the message was to leave at once.
             MessageTooLarge: The layer cannot carry it, and it was to leave at once.
+            LayerUnavailable: The server behind the layer cannot be reached, and it was to leave at once.
         """
         if not isinstance(content, dict):
             raise TypeError("You can only send dicts as content on channels.")
@@ -81,7 +82,13 @@ class Group(_Named):
     is_group = True
 
     def add(self, channel: Channel | str) -> None:
-        """Make ``channel`` a member at once; again renews the membership."""
+        """Make ``channel`` a member at once; again renews the membership.
+
+        Raises:
+            TypeError: The name is not a group name, or ``channel`` not a channel name.
+            ChannelFull: The layer has no room for more memberships; only that between processes counts them.
+            LayerUnavailable: The server behind the layer cannot be reached.
+        """
         self.channel_layer.group_add(self.name, _name_of(channel))
 
     def discard(self, channel: Channel | str) -> None:
@@ -101,7 +108,9 @@ class Group(_Named):
 
         Raises:
             ValueError: ``content`` is not a dict.
+            TypeError: The name is not a group name.
             MessageTooLarge: The layer cannot carry it, and it was to leave at once.
+            LayerUnavailable: The server behind the layer cannot be reached, and it was to leave at once.
         """
         if not isinstance(content, dict):
             raise ValueError("You can only send dicts as content on channels.")
