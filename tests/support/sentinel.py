@@ -1,14 +1,13 @@
 """A private Redis with replicas and Sentinels that watch it, stopped by process id."""
 
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import redis
 
 from tests.support.processes import free_port, wait_for
-from tests.support.redis import RedisServer
+from tests.support.redis import RedisServer, make_directory
 
 SERVICE = "mymaster"
 
@@ -32,9 +31,7 @@ class Cluster:
     def __init__(self, binary: str, replicas: int = 1, service: str = SERVICE, sentinels: int = 1) -> None:
         self._binary = binary
         self._service = service
-        # A Sentinel writes its file to the disk at each vote: on a busy disk the votes of all of them come too late.
-        memory = Path("/dev/shm")
-        self._directory = tempfile.TemporaryDirectory(prefix="sentinel-", dir=memory if memory.is_dir() else None)
+        self._directory = make_directory("sentinel-")
         self._sentinels: dict[int, subprocess.Popen[str]] = {}
         self._quorum = sentinels // 2 + 1
         self.master = RedisServer(binary, "--repl-diskless-sync-delay", "0")
