@@ -74,7 +74,7 @@ KNOWN: Mapping[str, str] = {
     "response.dropped.client_gone": "The rest of a response: its client went away.",
     "response.dropped.client_slow": "The rest of a response: its client took nothing for too long.",
     # HTTP at the interface
-    "http.aborted.incomplete": "A response was broken off by its worker.",
+    "http.aborted.incomplete": "A response was broken off by its worker, or the layer lost a message of it.",
     "http.aborted.malformed": "A response was broken off because a later message of it could not be read.",
     "http.answered.1xx": "Responses by class of status, pages of the interface included.",
     "http.answered.2xx": "The same.",

@@ -52,6 +52,10 @@ class RequestAborted(ChannelsError):
     """The client of an HTTP request went away before its body was complete."""
 
 
+class RequestBroken(ChannelsError):
+    """A piece of the body of an HTTP request was lost on its way."""
+
+
 class SendNotAvailableOnDemultiplexer(ChannelsError):
     """``send`` was called on a consumer whose frames must name a stream."""
 

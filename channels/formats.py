@@ -21,6 +21,7 @@ from channels.utils import kinds_of
 
 REPLY_CHANNEL = "reply_channel"
 ORDER = "order"
+"""Counts the messages of a socket, of a response, or of a request and the pieces of its body: 0, 1, 2 and on."""
 
 RETRIES = "__retries__"
 """Counts how often a message was put back by ``ConsumeLater``."""
@@ -54,10 +55,6 @@ def _headers(scope: Scope) -> list[list[bytes]]:
     return [[name.lower(), value.strip()] for name, value in scope.get("headers", ()) if b"_" not in name]
 
 
-def _address(value: Any) -> list[Any] | None:
-    return list(value) if value else None
-
-
 def _connection(scope: Scope, reply_channel: str, default_scheme: str) -> Content:
     return {
         REPLY_CHANNEL: reply_channel,
@@ -66,8 +63,8 @@ def _connection(scope: Scope, reply_channel: str, default_scheme: str) -> Conten
         "query_string": scope.get("query_string", b""),
         "root_path": scope.get("root_path", ""),
         "headers": _headers(scope),
-        "client": _address(scope.get("client")),
-        "server": _address(scope.get("server")),
+        "client": list(scope["client"]) if scope.get("client") else None,
+        "server": list(scope["server"]) if scope.get("server") else None,
     }
 
 
@@ -99,9 +96,11 @@ def http_request(
     return content
 
 
-def http_request_body(content: bytes = b"", *, more_content: bool = False, closed: bool = False) -> Content:
+def http_request_body(
+    content: bytes = b"", *, more_content: bool = False, closed: bool = False, order: int = 0
+) -> Content:
     """Return the content of one piece of a request body; ``closed`` says that the client went away."""
-    return {"content": content, "more_content": more_content, "closed": closed}
+    return {"content": content, "more_content": more_content, "closed": closed, ORDER: order}
 
 
 def http_response_report(taken: int = 0, *, closed: bool = False) -> Content:
@@ -268,7 +267,7 @@ def read_websocket_reply(content: Content, channel: str = "a WebSocket's reply c
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """A message of an HTTP response; ``status`` is None on all but the first, ``closed`` breaks the response off."""
+    """A message of an HTTP response: only the first has a ``status``, ``closed`` breaks off, ``order`` counts them."""
 
     status: int | None
     headers: tuple[tuple[bytes, bytes], ...]
@@ -276,6 +275,7 @@ class HttpReply:
     more_content: bool
     closed: bool = False
     paced: bool = False
+    order: int | None = None
 
 
 def read_http_reply(content: Content, channel: str = "an HTTP reply channel") -> HttpReply:
@@ -296,4 +296,5 @@ def read_http_reply(content: Content, channel: str = "an HTTP reply channel") ->
             raise MalformedReply(f"The header {pair[0]!r} in a message on {channel} has a line break or NUL in it.")
         headers.append((pair[0], pair[1]))
     more_content, closed = bool(content.get("more_content", False)), bool(content.get("closed", False))
-    return HttpReply(status, tuple(headers), body, more_content, closed, more_content and bool(content.get(PACED)))
+    paced, order = more_content and bool(content.get(PACED)), _optional(content, ORDER, int, channel=channel)
+    return HttpReply(status, tuple(headers), body, more_content, closed, paced, order)

@@ -19,10 +19,18 @@ from django.core.handlers.base import BaseHandler
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseServerError
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
+from django.utils import timezone, translation
 
 from channels import counters, formats
 from channels.backoff import Backoff
-from channels.exceptions import ChannelFull, RequestAborted, RequestTimeout, ResponseLater, UnusableMessage
+from channels.exceptions import (
+    ChannelFull,
+    RequestAborted,
+    RequestBroken,
+    RequestTimeout,
+    ResponseLater,
+    UnusableMessage,
+)
 from channels.request import AsgiRequest, make_scope, read_body
 from channels.streaming import CLIENT_GONE, CLIENT_SLOW, ResponseWindow, iterate_async
 from channels.types import Content
@@ -80,6 +88,11 @@ class AsgiHandler(BaseHandler):
         Args:
             message: A ``Message`` in ``http.request`` format.
         """
+        # What runs in this thread next is for another visitor, who has a language and a time zone of their own.
+        with translation.override(translation.get_language()), timezone.override(timezone.get_current_timezone()):
+            yield from self._answer(message)
+
+    def _answer(self, message: Any) -> Generator[Content, None, None]:
         try:
             response = self._respond(message)
         except Exception as error:
@@ -112,6 +125,9 @@ class AsgiHandler(BaseHandler):
         except RequestAborted:
             logger.debug("The client of %s went away before its body was complete.", printable(message.get("path")))
             return None
+        except RequestBroken as error:
+            logger.error("Service Unavailable: %s (%s)", printable(message.get("path")), error)
+            return HttpResponse("503 Service Unavailable (upload lost)", status=503, content_type="text/plain")
         except RequestTimeout:
             logger.warning("Request Timeout: %s", printable(message.get("path")), extra={"status_code": 408})
             return HttpResponse("408 Request Timeout (upload too slow)", status=408, content_type="text/plain")
@@ -120,9 +136,8 @@ class AsgiHandler(BaseHandler):
         except (ValueError, BadRequest) as error:
             # Not UTF-8, or a header that Django refuses to parse.
             body.close()
-            kind = type(error).__name__
             # Without a traceback, unlike Django's: a client must not be able to fill the log with them.
-            logger.warning("Bad Request (%s)", kind, extra={"status_code": 400})
+            logger.warning("Bad Request (%s)", type(error).__name__, extra={"status_code": 400})
             logger.debug("What was bad in it: %s", error)
             return HttpResponseBadRequest()
         except BaseException:

@@ -13,7 +13,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 
-from channels import exceptions
+from channels import exceptions, formats
 from channels.types import Content
 
 __all__ = ["AsgiRequest", "make_scope", "read_body"]
@@ -92,6 +92,7 @@ def _take_piece(message: Any, body_channel: str, wait: float) -> Content | None:
 
 def _pieces(message: Any, body_channel: str, timeout: float) -> Iterator[bytes]:
     deadline = time.monotonic() + timeout
+    taken = 0
     while True:
         piece = _take_piece(message, body_channel, deadline - time.monotonic())
         if piece is None:
@@ -104,6 +105,9 @@ def _pieces(message: Any, body_channel: str, timeout: float) -> Iterator[bytes]:
             continue
         if piece.get("closed"):
             raise exceptions.RequestAborted(f"The client went away before its body was complete ({body_channel}).")
+        taken += 1
+        if piece.get(formats.ORDER, 0) not in (0, taken):
+            raise exceptions.RequestBroken(f"A piece of the request body that was sent on {body_channel} is lost.")
         content = piece.get("content") or b""
         yield content
         if not piece.get("more_content", False):
@@ -123,6 +127,7 @@ def read_body(message: Any, timeout: float = ASGIRequest.body_receive_timeout) -
     Raises:
         RequestTimeout: It did not arrive in that time.
         RequestAborted: The client went away.
+        RequestBroken: The layer lost a piece of it.
     """
     first = message.get("body") or b""
     body_channel = message.get("body_channel")
@@ -159,6 +164,7 @@ class AsgiRequest(ASGIRequest):
         UnicodeDecodeError: The path or the query string is not UTF-8.
         RequestTimeout: The body did not arrive in time.
         RequestAborted: The client went away before the body was complete.
+        RequestBroken: The layer lost a piece of the body.
     """
 
     ResponseLater = exceptions.ResponseLater

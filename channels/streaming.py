@@ -96,8 +96,14 @@ class ResponseWindow:
         self._latest_send = self._latest_look = time.monotonic()
 
     def mark(self, content: Content) -> Content:
-        """Return ``content`` as it is to be sent: with more to come it asks for reports, if they are offered."""
-        return {**content, formats.PACED: True} if self._size is not None and content["more_content"] else content
+        """Return ``content``, which was waited for, as it is to be sent to an interface that reports.
+
+        It is counted, so that the interface notices when one is lost; with more to come it asks for reports.
+        """
+        if self._size is None:
+            return content
+        counted = {**content, formats.ORDER: self._sent - 1}
+        return {**counted, formats.PACED: True} if content["more_content"] else counted
 
     def wait(self) -> str | None:
         """Wait until one more message may be sent, and count it; return why none may be sent any more, or None."""

@@ -3,8 +3,7 @@
 States and inputs are enums and the transitions are a table; an input that the table does not hold is
 logged and counted and changes nothing. The driver gives inputs and carries out effects (``connections``).
 
-Source: the message-passing ASGI draft, "HTTP" (docs/reference/messages), and the ASGI-3 specification of
-the ``http`` scope.
+Source: the message-passing ASGI draft, "HTTP" (docs/reference/messages), and the ``http`` scope of ASGI 3.
 """
 
 import logging
@@ -15,7 +14,7 @@ from channels import counters, formats, names
 from channels.exceptions import MalformedReply, MessageTooLarge
 from channels.formats import HttpReply
 from channels.interface.effects import Effect, Effects, ToClient, ToLayer
-from channels.interface.lengths import announced_bytes, response_headers
+from channels.interface.lengths import announced_bytes, cut, response_headers
 from channels.interface.limits import Limits, seconds_or_none
 from channels.interface.pages import error_page, require_readable_path
 from channels.interface.reading import RequestReply, read_http
@@ -54,6 +53,7 @@ class HttpBridge:
         self._is_complete = False
         self._buffer = bytearray()
         self._body_channel: str | None = None
+        self._parts_made = self._next_reply = 0
         self._owes_disconnect = False
 
     @property
@@ -110,6 +110,9 @@ class HttpBridge:
                 content = read_http(content, self.reply_channel)
             except MalformedReply as error:
                 return self.malformed(error)
+        content = content.after(self._next_reply)
+        if content.reply.order is not None:
+            self._next_reply = content.reply.order + 1
         return self._step(content.stream, content.reply)
 
     def malformed(self, error: MalformedReply) -> Effects:
@@ -146,13 +149,11 @@ class HttpBridge:
         return action(self, value)
 
     def _begin(self, _: None) -> Effects:
-        limit = self._limits.body_part_bytes
-        if len(self._buffer) > limit:
+        if len(self._buffer) > self._limits.body_part_bytes:
             self._body_channel = self._new_channel(BODY_PATTERN)
         self._owes_disconnect = True
-        first = bytes(self._buffer[:limit])
-        del self._buffer[:limit]
         more: Content = {"body_channel": self._body_channel, "response_window": self._limits.response_window}
+        first = cut(self._buffer, self._limits.body_part_bytes)
         return [
             ToLayer(REQUEST, formats.http_request(self._scope, reply_channel=self.reply_channel, body=first, **more))
         ]
@@ -166,8 +167,7 @@ class HttpBridge:
 
     def _parts(self, _: None) -> Effects:
         effects: list[Effect] = []
-        limit = self._limits.body_part_bytes
-        while len(self._buffer) > limit:
+        while len(self._buffer) > self._limits.body_part_bytes:
             effects.append(self._part(more_content=True))
         return effects
 
@@ -176,10 +176,10 @@ class HttpBridge:
 
     def _part(self, more_content: bool) -> ToLayer:
         assert self._body_channel is not None
-        limit = self._limits.body_part_bytes
-        piece = bytes(self._buffer[:limit])
-        del self._buffer[:limit]
-        return ToLayer(self._body_channel, formats.http_request_body(piece, more_content=more_content))
+        self._parts_made += 1
+        piece = cut(self._buffer, self._limits.body_part_bytes)
+        content = formats.http_request_body(piece, more_content=more_content, order=self._parts_made)
+        return ToLayer(self._body_channel, content)
 
     def _start(self, reply: HttpReply) -> Effects:
         self.status = reply.status

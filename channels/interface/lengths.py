@@ -1,4 +1,4 @@
-"""Lengths: what headers say about bodies, and whether a frame is too long."""
+"""Lengths: what headers say about bodies, whether a frame is too long, and how a body is cut in pieces."""
 
 from channels.formats import HttpReply
 from channels.types import Event, Scope
@@ -14,6 +14,13 @@ def announced_bytes(scope: Scope) -> int:
     lengths = [value for name, value in scope.get("headers", ()) if name.lower() == _CONTENT_LENGTH]
     digits = lengths[0].strip().lstrip(b"0")[:_MOST_DIGITS] if lengths else b""
     return int(digits) if digits.isdigit() else 0
+
+
+def cut(buffer: bytearray, limit: int) -> bytes:
+    """Take up to ``limit`` bytes off the beginning of ``buffer`` and return them."""
+    piece = bytes(buffer[:limit])
+    del buffer[:limit]
+    return piece
 
 
 def response_headers(scope: Scope, reply: HttpReply) -> list[tuple[bytes, bytes]]:

@@ -92,6 +92,14 @@ class RequestReply(NamedTuple):
     reply: HttpReply
     stream: RequestInput
 
+    def after(self, count: int) -> "RequestReply":
+        """Return what this is to a request that got ``count`` messages before: its end, if one is missing."""
+        if self.reply.order in (None, count):
+            return self
+        text = "Message %s of a response came after %d others: what is missing is lost, and the response is broken off."
+        logger.warning(text, self.reply.order, count)
+        return self._replace(stream=RequestInput.BROKEN)
+
 
 def read_http(content: Content, channel: str = "an HTTP reply channel") -> RequestReply:
     """Return what ``content`` asks of the requests it was sent to.

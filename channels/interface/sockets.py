@@ -77,7 +77,8 @@ class WebsocketConnection(Connection):
 
     async def _next_event(self, receive: Receive) -> Event:
         event = await receive()
-        if self._frames is not None and not self._frames.take(self._loop.time()):
+        is_frame = event["type"] == "websocket.receive"
+        if is_frame and self._frames is not None and not self._frames.take(self._loop.time()):
             self._apply(self.bridge.overrun())
         return event
 

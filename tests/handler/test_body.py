@@ -8,7 +8,7 @@ import pytest
 from django.test import override_settings
 
 from channels import formats, request
-from channels.exceptions import RequestAborted, RequestTimeout
+from channels.exceptions import RequestAborted, RequestBroken, RequestTimeout
 from channels.handler import AsgiRequest
 from channels.layers.inmemory import ChannelLayer
 from channels.message import Message
@@ -32,7 +32,7 @@ def upload(layer: ChannelLayer, first: bytes = b"", **more: Any) -> Message:
 def put(layer: ChannelLayer, *pieces: bytes, more_content: bool = False) -> None:
     """Send pieces of a body; the last one ends it unless more is to come."""
     for number, piece in enumerate(pieces, 1):
-        content = formats.http_request_body(piece, more_content=more_content or number < len(pieces))
+        content = formats.http_request_body(piece, more_content=more_content or number < len(pieces), order=number)
         layer.send(CHANNEL, content)
 
 
@@ -72,6 +72,22 @@ def test_layer_that_comes_back_early_is_asked_again(layer, monkeypatch):
     put(layer, b"there")
     assert AsgiRequest(upload(layer)).body == b"there"
     assert len(waits) == 2
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_lost_piece_is_noticed(layer, lost):
+    """A body with a hole in it must not pass for what the client sent."""
+    for order in {1, 2, 3} - {lost}:
+        layer.send(CHANNEL, formats.http_request_body(b"x", more_content=order < 3, order=order))
+    with pytest.raises(RequestBroken, match=r"on http\.request\.body\?test is lost"):
+        AsgiRequest(upload(layer))
+
+
+def test_pieces_that_nobody_counted_are_read(layer):
+    """Interfaces of others, and those of a version before, do not."""
+    for more_content in (True, False):
+        layer.send(CHANNEL, {"content": b"x", "more_content": more_content})
+    assert AsgiRequest(upload(layer)).body == b"xx"
 
 
 def test_client_that_goes_away_aborts_the_request(layer):

@@ -169,6 +169,15 @@ def test_handler_tells_slow_clients():
     assert (reply.status, reply.body) == (408, b"408 Request Timeout (upload too slow)")
 
 
+def test_handler_tells_clients_whose_upload_was_lost(heard):
+    """503: the same again will probably do. No view runs."""
+    layer = ChannelLayer()
+    layer.send("http.request.body?lost", formats.http_request_body(b"x", order=2))
+    made = message("/body/", "POST", body_channel="http.request.body?lost", layer=layer)
+    assert collect(AsgiHandler()(made)).status == 503
+    assert [name for name, _ in heard] == ["finished"]
+
+
 def test_handler_answers_nobody_who_has_gone(heard):
     """No view runs for half a request."""
     layer = ChannelLayer()

@@ -5,6 +5,7 @@ from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpResponse
 from django.template import engines
+from django.utils import timezone, translation
 from django.utils.decorators import async_only_middleware, sync_and_async_middleware
 
 from channels.handler import AsgiHandler
@@ -21,6 +22,22 @@ def get(path="/", **more):
 def _mark(response, name):
     response["X-Seen"] = f"{response.get('X-Seen', '')}{name},"
     return response
+
+
+def french(get_response):
+    """Middleware that gives each request a language and a time zone, as that of many sites does."""
+
+    def middleware(request):
+        translation.activate("fr")
+        timezone.activate("Asia/Tokyo")
+        return get_response(request)
+
+    return middleware
+
+
+def spoken(get_response):
+    """Middleware that says which language it finds."""
+    return lambda request: _mark(get_response(request), translation.get_language())
 
 
 class Outer:
@@ -156,3 +173,18 @@ def test_gzip_middleware_compresses_streams(settings):
     settings.MIDDLEWARE = ["django.middleware.gzip.GZipMiddleware"]
     for path in ("/stream/", "/stream/async/"):
         assert get(path, headers=[(b"accept-encoding", b"gzip")]).header("content-encoding") == "gzip"
+
+
+def test_language_and_time_zone_end_with_their_request(settings):
+    """What the thread does next, such as a frame on a socket, is for another visitor."""
+    settings.MIDDLEWARE = [f"{MODULE}.french"]
+    with translation.override("de"), timezone.override("Europe/Berlin"):
+        get()
+        assert (translation.get_language(), timezone.get_current_timezone_name()) == ("de", "Europe/Berlin")
+
+
+def test_language_around_a_request_is_that_of_its_view(settings):
+    """Tests activate one around the requests that they make."""
+    settings.MIDDLEWARE = [f"{MODULE}.spoken"]
+    with translation.override("de"):
+        assert get().header("x-seen") == "de,"

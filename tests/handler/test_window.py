@@ -152,6 +152,14 @@ def test_stream_asks_for_reports_where_they_are_offered(layer, size, marks):
     assert [delivery.content.get(formats.PACED) for delivery in sent] == marks
 
 
+@pytest.mark.parametrize(("size", "orders"), [(4, [0, 1, 2]), (None, [None] * 3)])
+def test_stream_is_counted_where_the_interface_reports(layer, size, orders):
+    """So that it notices when a message is lost."""
+    consumer([], 2)(request(layer, size))
+    sent = layer.receive_batch([QUEUE], limit=10)
+    assert [delivery.content.get(formats.ORDER) for delivery in sent] == orders
+
+
 def test_stream_ends_when_its_client_goes(layer):
     """The producer is closed, the drop is counted."""
     events = []

@@ -446,6 +446,17 @@ async def test_socket_that_sends_too_many_frames_is_closed() -> None:
 
 
 @in_loop
+async def test_socket_that_ends_has_sent_no_frame_too_many() -> None:
+    """A client may use up its frames and leave: consumers hear its own close code."""
+    async with serving(frames_per_second=1) as (app, consumer):
+        server, _ = await accepted(app, consumer)
+        server.put(type="websocket.receive", text="a")
+        server.put(type="websocket.disconnect", code=1001)
+        await server.end()
+        assert (await consumer.take("websocket.disconnect"))["code"] == 1001
+
+
+@in_loop
 async def test_socket_beyond_those_of_its_client_is_refused() -> None:
     """Until one of them has ended; no consumer hears of the refused one."""
     async with serving(client_sockets=1) as (app, consumer):

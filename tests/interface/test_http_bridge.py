@@ -109,6 +109,7 @@ def test_any_body_arrives_in_one_piece(pieces: list[bytes], limit: int) -> None:
     assert request["body"] + b"".join(part["content"] for _, part in parts) == b"".join(pieces)
     assert [part["more_content"] for _, part in parts] == [True] * (len(parts) - 1) + [False] * bool(parts)
     assert (request["body_channel"] is not None) == bool(parts)
+    assert [part["order"] for _, part in parts] == list(range(1, len(parts) + 1))
 
 
 def test_announced_body_beyond_the_limit_gets_413_at_once() -> None:
@@ -296,6 +297,32 @@ def test_response_that_is_broken_off_cuts_the_connection() -> None:
 def test_response_broken_off_before_it_began_gets_500() -> None:
     """Nothing better is to come."""
     assert status(waiting().reply({"content": b"", "more_content": False, "closed": True})) == 500
+
+
+def test_response_that_lost_a_message_is_broken_off(caplog: pytest.LogCaptureFixture) -> None:
+    """What the layer lost leaves a hole, and a response with a hole must not look complete."""
+    bridge = waiting()
+    bridge.reply({"status": 200, "content": b"a", "more_content": True, "order": 0})
+    before = counters.value("http.aborted.incomplete")
+    effects = bridge.reply({"content": b"c", "more_content": False, "order": 2})
+    assert (events(effects), channels(effects), bridge.finished) == ([], ["http.disconnect"], True)
+    assert counters.value("http.aborted.incomplete") == before + 1
+    assert "what is missing is lost" in caplog.text
+
+
+def test_response_that_lost_its_beginning_gets_500() -> None:
+    """There is nothing to break off."""
+    assert status(waiting().reply({"content": b"b", "more_content": True, "order": 1})) == 500
+
+
+def test_response_whose_messages_are_counted_goes_out() -> None:
+    """Nothing is missing."""
+    bridge = waiting()
+    effects: list[Any] = []
+    for order, part in enumerate([b"a", b"b", b""]):
+        start = {"status": 200} if order == 0 else {}
+        effects += bridge.reply({**start, "content": part, "more_content": order < 2, "order": order})
+    assert [event["body"] for event in events(effects)[1:]] == [b"a", b"b", b""]
 
 
 def test_request_says_how_far_its_response_may_run_ahead() -> None:
