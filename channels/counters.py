@@ -74,8 +74,11 @@ KNOWN: Mapping[str, str] = {
     "response.dropped.client_gone": "The rest of a response: its client went away.",
     "response.dropped.client_slow": "The rest of a response: its client took nothing for too long.",
     # HTTP at the interface
+    "http.aborted.drain": "A response was broken off: it took too long when the process was told to stop.",
     "http.aborted.incomplete": "A response was broken off by its worker, or the layer lost a message of it.",
+    "http.aborted.loss": "A response that had begun was broken off: the layer has lost what it held.",
     "http.aborted.malformed": "A response was broken off because a later message of it could not be read.",
+    "http.aborted.stop": "A response that had begun was broken off: the server ended without a word to it.",
     "http.answered.1xx": "Responses by class of status, pages of the interface included.",
     "http.answered.2xx": "The same.",
     "http.answered.3xx": "The same.",

@@ -232,9 +232,14 @@ class ChannelsApplication:
 
 
 async def _tell(send: Send, effects: Effects) -> None:
-    for effect in effects:
-        if isinstance(effect, ToClient):
-            await send(effect.event)
+    try:
+        for effect in effects:
+            if isinstance(effect, ToClient):
+                await send(effect.event)
+    except Exception as error:
+        # Some servers raise when the client has gone; whoever floods the site must not fill its log with tracebacks.
+        counters.add("interface.dropped.gone")
+        logger.debug("A refusal did not reach its client: %r", error)
 
 
 def _at_exit(reference: "weakref.ref[ChannelsApplication]") -> None:

@@ -86,9 +86,11 @@ class Drain:
         try:
             await dismiss_all(sockets, self._seconds, "drain")
             if not await services.router.wait_until_empty(services.limits.drain_timeout):
-                logger.warning(
-                    "Told to stop: %d connections are left to the server.", len(services.router.connections())
-                )
+                left = services.router.connections()
+                logger.warning("Told to stop: %d connections take too long and are left to the server.", len(left))
+                for connection in left:
+                    # Some servers wait for them without end, and streams of events have none (uvicorn, granian).
+                    connection.dismiss("drain")
             await services.farewells.wait(services.limits.drain_timeout)
         finally:
             if self._signal is not None and not self._loop.is_closed():

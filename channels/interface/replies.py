@@ -100,6 +100,10 @@ class ReplyRouter:
         if self._emptied is not None and not self._connections:
             self._emptied.set()
 
+    def channels(self) -> list[str]:
+        """Return the reply channels of the connections that are open."""
+        return list(self._connections)
+
     def connections(self) -> list[Recipient]:
         """Return the connections that are open."""
         return list(self._connections.values())

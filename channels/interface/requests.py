@@ -9,6 +9,7 @@ from channels.interface.connections import Connection, Services, client_name
 from channels.interface.effects import ToLayer
 from channels.interface.http import DISCONNECT, REQUEST, HttpBridge
 from channels.interface.reports import Reporter
+from channels.interface.states import RequestState
 from channels.types import Event, Receive, Scope, Send
 
 WATCH_SECONDS = 0.5
@@ -54,6 +55,12 @@ class HttpConnection(Connection):
         finally:
             if self._ahead is not None:
                 self._ahead.cancel()
+
+    def dismiss(self, reason: str) -> None:
+        # Only a response that has begun would stay: for one that has not there is a timeout.
+        if self.bridge.state is RequestState.ANSWERING:
+            counters.add(f"http.aborted.{reason}")
+            self.abandon()
 
     async def _begin(self, receive: Receive) -> None:
         if any(name in _BODY_HEADERS for name, _ in self._scope.get("headers", ())):

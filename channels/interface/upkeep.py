@@ -1,13 +1,12 @@
 """What is done every few seconds for all connections of an event loop, so that none of it is done per message.
 
-Clients that take nothing are given up; memberships of live sockets are renewed, so that a socket may outlive
-``group_expiry``; and if the layer has lost what it held, sockets are closed: they look alive, but their memberships
-are gone, and only a client that comes back gets new ones.
+Clients that take nothing are given up; memberships of live connections are renewed, so that a socket or a stream of
+events may outlive ``group_expiry``; and if the layer has lost what it held, both are ended: they look alive, but their
+memberships are gone, and only a client that comes back gets new ones.
 """
 
 import asyncio
 import logging
-from typing import Any
 
 from channels import counters
 from channels.exceptions import LayerUnavailable
@@ -24,7 +23,7 @@ RENEWALS_PER_LIFE = 3
 """How often memberships are renewed before they would end: one that fails must not end them."""
 
 COME_BACK_SECONDS = 5.0
-"""Over how long sockets are closed after a loss, so that their clients do not come back all at once."""
+"""Over how long connections are ended after a loss, so that their clients do not come back all at once."""
 
 
 class Upkeep:
@@ -80,16 +79,17 @@ class Upkeep:
         before, self._epoch = self._epoch, epoch
         if before in (None, epoch):
             return
-        sockets: list[Any] = list(self._services.router.sockets().values())
+        router = self._services.router
         logger.error(
-            "The channel layer has lost what it held: %d sockets are closed, so that their clients come back.",
-            len(sockets),
+            "The channel layer has lost what it held: %d sockets are closed, and responses that have begun are broken "
+            "off, so that their clients come back.",
+            len(router.sockets()),
         )
-        await dismiss_all(sockets, COME_BACK_SECONDS, "loss")
+        await dismiss_all(router.connections(), COME_BACK_SECONDS, "loss")
 
     async def _renew(self) -> None:
         assert self._layer is not None
         if self._loop.time() < self._renew_at:
             return
-        await asyncio.to_thread(self._layer.renew, frozenset(self._services.router.sockets()))
+        await asyncio.to_thread(self._layer.renew, frozenset(self._services.router.channels()))
         self._renew_at = self._loop.time() + self._interval

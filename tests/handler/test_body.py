@@ -32,7 +32,7 @@ def upload(layer: ChannelLayer, first: bytes = b"", **more: Any) -> Message:
 def put(layer: ChannelLayer, *pieces: bytes, more_content: bool = False) -> None:
     """Send pieces of a body; the last one ends it unless more is to come."""
     for number, piece in enumerate(pieces, 1):
-        content = formats.http_request_body(piece, more_content=more_content or number < len(pieces), order=number)
+        content = formats.http_request_body(piece, more_content=more_content or number < len(pieces))
         layer.send(CHANNEL, content)
 
 
@@ -83,11 +83,11 @@ def test_lost_piece_is_noticed(layer, lost):
         AsgiRequest(upload(layer))
 
 
-def test_pieces_that_nobody_counted_are_read(layer):
-    """Interfaces of others, and those of a version before, do not."""
-    for more_content in (True, False):
-        layer.send(CHANNEL, {"content": b"x", "more_content": more_content})
-    assert AsgiRequest(upload(layer)).body == b"xx"
+def test_pieces_that_are_counted_are_read(layer):
+    """Interfaces of others, and those of a version before, do not count."""
+    for order in (1, 2, 3):
+        layer.send(CHANNEL, formats.http_request_body(b"x", more_content=order < 3, order=order))
+    assert AsgiRequest(upload(layer)).body == b"xxx"
 
 
 def test_client_that_goes_away_aborts_the_request(layer):

@@ -13,6 +13,7 @@ from channels.interface.application import ChannelsApplication, Limits
 from channels.interface.reports import REPORT_BYTES
 from channels.layers.inmemory import ChannelLayer
 from tests.support.asgi import FakeConsumer, FakeServer, eventually, in_loop
+from tests.support.counting import grows
 
 WHOLE = {"status": 200, "headers": [(b"X-Made-By", b"consumer")], "content": b"hello"}
 
@@ -491,6 +492,18 @@ async def test_request_beyond_the_rate_of_its_client_is_refused() -> None:
         start = await request(app).take()
         assert start["status"] == 429
         assert (b"retry-after", b"1") in start["headers"]
+
+
+@in_loop
+async def test_refusal_that_reaches_nobody_is_no_error() -> None:
+    """A flood of clients that hang up must not be a flood of tracebacks."""
+    async with serving(client_requests_per_minute=1) as (app, consumer):
+        request(app)
+        await consumer.take("http.request")
+        refused = request(app)
+        refused.failure = OSError("the client is gone")
+        with grows("interface.dropped.gone"):
+            await refused.end()
 
 
 # HTTP

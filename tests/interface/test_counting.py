@@ -310,6 +310,19 @@ async def test_sockets_at_the_end_of_the_server_are_counted() -> None:
 
 
 @in_loop
+async def test_responses_at_the_end_of_the_server_are_counted() -> None:
+    """Those that have begun."""
+    async with serving() as (app, consumer):
+        server = request(app)
+        channel = (await consumer.take("http.request"))["reply_channel"]
+        await consumer.layer.asend(channel, {"status": 200, "content": b"a", "more_content": True})
+        await server.take()
+        with grows("http.aborted.stop"):
+            await app.close()
+        await server.end()
+
+
+@in_loop
 async def test_handshake_during_a_loss_of_the_layer_is_counted() -> None:
     """Its client shall come back."""
     async with serving() as (app, consumer):

@@ -17,6 +17,7 @@ from channels.interface.held_signal import hold
 from channels.layers.inmemory import ChannelLayer
 from tests.interface.test_application import accepted, request, serving, socket
 from tests.support.asgi import FakeConsumer, eventually, in_loop
+from tests.support.counting import grows
 
 DENIAL = {"websocket.http.response": {}}
 
@@ -80,6 +81,21 @@ async def test_request_that_takes_too_long_is_left_to_the_server(taken: list[int
         request(app)
         await consumer.take("http.request")
         terminate()
+        await eventually(lambda: taken == [signal.SIGTERM])
+
+
+@in_loop
+async def test_response_that_does_not_end_is_broken_off(taken: list[int]) -> None:
+    """Servers would wait for a stream of events until they are killed."""
+    async with drainable(drain_timeout=0.1) as (app, consumer):
+        server = request(app)
+        channel = (await consumer.take("http.request"))["reply_channel"]
+        await consumer.layer.asend(channel, {"status": 200, "content": b"retry: 2000", "more_content": True})
+        await server.take()
+        with grows("http.aborted.drain"):
+            terminate()
+            await server.end()
+        assert (await consumer.take("http.disconnect"))["reply_channel"] == channel
         await eventually(lambda: taken == [signal.SIGTERM])
 
 

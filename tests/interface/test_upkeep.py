@@ -11,6 +11,7 @@ from channels.interface import upkeep
 from channels.layers.inmemory import ChannelLayer
 from tests.interface.test_application import PlainLayer, accepted, request, serving, socket
 from tests.support.asgi import eventually, in_loop
+from tests.support.counting import grows
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +89,22 @@ async def test_undecided_handshakes_are_refused_after_a_loss() -> None:
 
 
 @in_loop
+async def test_responses_that_have_begun_are_broken_off_after_a_loss() -> None:
+    """Events come from a group that has forgotten them; a browser that is cut off comes back by itself."""
+    layer = Layer()
+    async with serving(layer) as (app, consumer):
+        server = request(app)
+        channel = (await consumer.take("http.request"))["reply_channel"]
+        await layer.asend(channel, {"status": 200, "content": b"retry: 2000", "more_content": True})
+        assert [(await server.take())["type"] for _ in range(2)] == ["http.response.start", "http.response.body"]
+        await layer.looked()
+        with grows("http.aborted.loss"):
+            layer.flush()
+            assert await server.end() == []
+        assert (await consumer.take("http.disconnect"))["reply_channel"] == channel
+
+
+@in_loop
 @pytest.mark.parametrize("error", [LayerUnavailable("no server"), RuntimeError("broken on purpose")])
 async def test_layer_that_cannot_be_asked_closes_nothing(error: Exception) -> None:
     """An outage is not a loss: what the layer held may still be there."""
@@ -113,6 +130,18 @@ async def test_memberships_live_as_long_as_their_sockets() -> None:
         layer.group_add("group", f"{channel}left")
         await eventually(lambda: layer.group_channels("group") == [channel])
         await asyncio.sleep(0.7)
+        assert layer.group_channels("group") == [channel]
+
+
+@in_loop
+async def test_memberships_live_as_long_as_their_responses() -> None:
+    """A stream of events hears its group for as long as its client listens."""
+    layer = Layer(group_expiry=0.6)
+    async with serving(layer) as (app, consumer):
+        request(app)
+        channel = (await consumer.take("http.request"))["reply_channel"]
+        layer.group_add("group", channel)
+        await asyncio.sleep(0.9)
         assert layer.group_channels("group") == [channel]
 
 
