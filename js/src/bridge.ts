@@ -1,6 +1,7 @@
 // JSON and streams over a socket that reconnects. How it reconnects is the socket's business.
 
 import type { SocketOptions } from "./options";
+import { report } from "./report";
 import { ReconnectingWebSocket } from "./socket";
 
 /** Called with what arrives on a stream; the default callback gets null as the stream. */
@@ -61,7 +62,13 @@ export class WebSocketBridge {
     this.socket = socket;
     let isFirst = true;
     socket.addEventListener("open", () => {
-      for (const stream of Object.keys(this.streamOptions)) this.subscribe(stream);
+      for (const stream of Object.keys(this.streamOptions)) {
+        try {
+          this.subscribe(stream);
+        } catch (error) {
+          report(error); // The other streams want theirs.
+        }
+      }
       if (!isFirst) this.onreconnect?.();
       isFirst = false;
     });

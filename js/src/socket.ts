@@ -2,6 +2,7 @@
 
 import type { CloseOptions, Data, SocketEvents, SocketOptions } from "./options";
 import { pauseBefore } from "./pauses";
+import { report } from "./report";
 import { watchWake } from "./wake";
 import type { Watch } from "./wake";
 
@@ -59,8 +60,8 @@ export class ReconnectingWebSocket {
     this.url = url;
     this.protocols = protocols;
     this.options = { ...DEFAULTS, ...options, constructor };
+    this.connect(); // First: it refuses bad addresses, and then nothing is to be watched.
     this.watch = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
-    this.connect();
   }
 
   /** The state of the connection there is now: CONNECTING, OPEN, CLOSING or CLOSED. */
@@ -114,7 +115,7 @@ export class ReconnectingWebSocket {
    * @throws DOMException InvalidStateError: there is no connection, and no room to keep the message.
    */
   send(data: Data): void {
-    this.watch.look(); // After a sleep a connection looks open that is not: what it takes is lost.
+    if (!this.isStopped) this.watch.look(); // After a sleep a connection looks open that is not: what it takes is lost.
     if (this.native && this.readyState === this.OPEN) return this.native.send(data as string);
     if (this.isStopped) throw this.refusal("it was closed for good");
     if (this.options.queueSize === 0) {
@@ -248,11 +249,4 @@ function closeEvent(code: number, reason: string, wasClean: boolean): CloseEvent
 
 function errorEvent(code: string): SocketEvents["error"] {
   return Object.assign(new Event("error"), { code });
-}
-
-/** Report an error as uncaught, as browsers do with errors of listeners, without stopping anything. */
-function report(error: unknown): void {
-  setTimeout(() => {
-    throw error;
-  });
 }

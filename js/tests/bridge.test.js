@@ -140,6 +140,19 @@ test("streams subscribe on every connection, then onreconnect is called, then qu
   assert.deepEqual(sentOn(latest()), [...subscriptions(2), "again", "late"]);
 });
 
+test("a stream that fails to subscribe does not keep the others from it", () => {
+  const bridge = new channels.WebSocketBridge();
+  const failing = () => {
+    throw new Error("of the page");
+  };
+  bridge.demultiplex("chat", () => {}, { subscribe: failing });
+  bridge.demultiplex("news", () => {}, { subscribe: "now" });
+  bridge.connect("/");
+  latest().accept();
+  assert.deepEqual(sentOn(latest()), [{ stream: "news", payload: "now" }]);
+  assert.throws(() => clock.pass(0), { message: "of the page" }, "it is shown as uncaught");
+});
+
 test("a stream that is added to an open connection subscribes at once", () => {
   connected().demultiplex("chat", () => {}, { subscribe: "now" });
   assert.deepEqual(sentOn(latest()), [{ stream: "chat", payload: "now" }]);

@@ -105,3 +105,23 @@ test("a socket that is closed for good watches nothing", () => {
   clock.pass(100_000);
   assert.equal(sockets.length, 1);
 });
+
+test("a socket that is closed for good stays so, however late somebody sends", () => {
+  const socket = open();
+  socket.close(1000, "", { keepClosed: true });
+  skew += 500_000;
+  assert.throws(() => socket.send("x"), { name: "InvalidStateError" });
+  clock.pass(0);
+  assert.equal(sockets.length, 1);
+});
+
+test("a socket that could not be made watches nothing", () => {
+  look = null;
+  class Refusing {
+    constructor() {
+      throw new SyntaxError("bad address");
+    }
+  }
+  assert.throws(() => open({ constructor: Refusing }), SyntaxError);
+  assert.equal(look, null);
+});

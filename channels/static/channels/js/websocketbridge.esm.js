@@ -1,5 +1,12 @@
 /*! channels-classic-client 1.2.0, BSD-3-Clause. Built from the directory js: do not edit. */
 
+// src/report.ts
+function report(error) {
+  setTimeout(() => {
+    throw error;
+  });
+}
+
 // src/pauses.ts
 function pauseBefore(failures, options, random = Math.random()) {
   const { minReconnectionDelay: shortest, maxReconnectionDelay: longest } = options;
@@ -78,8 +85,8 @@ var ReconnectingWebSocket = class {
     this.url = url;
     this.protocols = protocols;
     this.options = { ...DEFAULTS, ...options, constructor };
-    this.watch = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
     this.connect();
+    this.watch = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
   }
   /** The state of the connection there is now: CONNECTING, OPEN, CLOSING or CLOSED. */
   get readyState() {
@@ -123,7 +130,7 @@ var ReconnectingWebSocket = class {
    * @throws DOMException InvalidStateError: there is no connection, and no room to keep the message.
    */
   send(data) {
-    this.watch.look();
+    if (!this.isStopped) this.watch.look();
     if (this.native && this.readyState === this.OPEN) return this.native.send(data);
     if (this.isStopped) throw this.refusal("it was closed for good");
     if (this.options.queueSize === 0) {
@@ -241,11 +248,6 @@ function closeEvent(code, reason, wasClean) {
 function errorEvent(code) {
   return Object.assign(new Event("error"), { code });
 }
-function report(error) {
-  setTimeout(() => {
-    throw error;
-  });
-}
 
 // src/bridge.ts
 var WebSocketBridge = class {
@@ -276,7 +278,13 @@ var WebSocketBridge = class {
     this.socket = socket;
     let isFirst = true;
     socket.addEventListener("open", () => {
-      for (const stream of Object.keys(this.streamOptions)) this.subscribe(stream);
+      for (const stream of Object.keys(this.streamOptions)) {
+        try {
+          this.subscribe(stream);
+        } catch (error) {
+          report(error);
+        }
+      }
       if (!isFirst) this.onreconnect?.();
       isFirst = false;
     });

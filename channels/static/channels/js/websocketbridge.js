@@ -31,6 +31,13 @@ var exports_ = (() => {
     WebSocketBridge: () => WebSocketBridge
   });
 
+  // src/report.ts
+  function report(error) {
+    setTimeout(() => {
+      throw error;
+    });
+  }
+
   // src/pauses.ts
   function pauseBefore(failures, options, random = Math.random()) {
     const { minReconnectionDelay: shortest, maxReconnectionDelay: longest } = options;
@@ -109,8 +116,8 @@ var exports_ = (() => {
       this.url = url;
       this.protocols = protocols;
       this.options = { ...DEFAULTS, ...options, constructor };
-      this.watch = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
       this.connect();
+      this.watch = watchWake(this.options.sleepThreshold, (isSuspect) => this.wake(isSuspect));
     }
     /** The state of the connection there is now: CONNECTING, OPEN, CLOSING or CLOSED. */
     get readyState() {
@@ -160,7 +167,7 @@ var exports_ = (() => {
      * @throws DOMException InvalidStateError: there is no connection, and no room to keep the message.
      */
     send(data) {
-      this.watch.look();
+      if (!this.isStopped) this.watch.look();
       if (this.native && this.readyState === this.OPEN) return this.native.send(data);
       if (this.isStopped) throw this.refusal("it was closed for good");
       if (this.options.queueSize === 0) {
@@ -280,11 +287,6 @@ var exports_ = (() => {
   function errorEvent(code) {
     return Object.assign(new Event("error"), { code });
   }
-  function report(error) {
-    setTimeout(() => {
-      throw error;
-    });
-  }
 
   // src/bridge.ts
   var WebSocketBridge = class {
@@ -317,7 +319,13 @@ var exports_ = (() => {
       let isFirst = true;
       socket.addEventListener("open", () => {
         var _a2;
-        for (const stream of Object.keys(this.streamOptions)) this.subscribe(stream);
+        for (const stream of Object.keys(this.streamOptions)) {
+          try {
+            this.subscribe(stream);
+          } catch (error) {
+            report(error);
+          }
+        }
         if (!isFirst) (_a2 = this.onreconnect) == null ? void 0 : _a2.call(this);
         isFirst = false;
       });
