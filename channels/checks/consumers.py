@@ -80,7 +80,7 @@ def check_origins(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
 
 def _may_decide(function: Any, depth: int = HELPERS_DEEP) -> bool:
     """Return whether ``function`` or a function that it calls has a word that may decide a handshake."""
-    *_, innermost = _layers_of(function)
+    innermost = [function, *_layers_of(function)][-1]
     code = getattr(innermost, "__code__", None)
     if code is None or _is_ours(innermost):
         return True  # Not to be seen from here.
@@ -112,5 +112,13 @@ def check_decisions(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
             f"The consumer {name_that_thing(consumer)} does not seem to accept or close its socket."
         )
         for consumer in connect_consumers()
-        if not _may_decide(getattr(consumer, "connect", None) if isinstance(consumer, type) else consumer)
+        if not _may_decide(_what_connects(consumer))
     ]
+
+
+def _what_connects(consumer: Any) -> Any:
+    """Return the function that a project wrote for handshakes; None if it is not to be seen."""
+    if not isinstance(consumer, type):
+        return consumer
+    method = getattr(consumer, "method_mapping", {}).get(CONNECT, "connect")
+    return getattr(consumer, method.removeprefix("raw_"), None)

@@ -1,5 +1,6 @@
 """Consumers and routings that the tests of the checks look at."""
 
+from channels.generic import BaseConsumer
 from channels.generic.websockets import WebsocketConsumer
 from channels.routing import include, route, route_class
 from channels.security.websockets import allowed_hosts_only
@@ -52,6 +53,30 @@ class Silent(WebsocketConsumer):
         self.seen = True
 
 
+class Opened(BaseConsumer):
+    """Names its methods itself."""
+
+    method_mapping = {"websocket.connect": "opened"}  # noqa: RUF012
+
+    def opened(self, message, **kwargs):
+        """Decide."""
+        accepts(message)
+
+
+class SilentlyOpened(Opened):
+    """Decides nothing."""
+
+    def opened(self, message, **kwargs):
+        """Decide nothing."""
+        self.seen = True
+
+
+class OpenedElsewhere(BaseConsumer):
+    """Has no method for a handshake that could be looked at."""
+
+    method_mapping = {"websocket.connect": "opened"}  # noqa: RUF012
+
+
 class GuardedClass(WebsocketConsumer):
     """Looks at the origin first."""
 
@@ -75,6 +100,9 @@ undecided = [
     include([route("websocket.connect", says_nothing)], path="/in"),
     route_class(Accepting, path="/c"),
     route_class(Silent, path="/d"),
+    route_class(Opened, path="/e"),
+    route_class(SilentlyOpened, path="/f"),
+    route_class(OpenedElsewhere, path="/g"),
 ]
 guards = [
     route("websocket.connect", guarded, path="/a"),

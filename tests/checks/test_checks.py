@@ -322,6 +322,7 @@ def test_consumers_that_decide_nothing_are_named(settings: Any) -> None:
     assert [message.msg.split()[2] for message in found] == [
         "tests.checks.routings.says_nothing",
         "tests.checks.routings.Silent",
+        "tests.checks.routings.SilentlyOpened",
     ]
 
 
