@@ -103,3 +103,17 @@ def test_simple_pattern_has_an_example(pattern: str) -> None:
     """Some samples are tried."""
     model = create_model("Message", payload=(str, Field(pattern=pattern)))
     model.model_validate(example_of(model))
+
+
+def test_pattern_that_python_cannot_read_is_passed_over() -> None:
+    """pydantic's are those of Rust."""
+    model = create_model("Message", payload=(str, Field(pattern=r"^\p{Lu}+$")))
+    assert example_of(model) == {"payload": "text"}
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"), [(["string", "null"], "text"), (["null", "integer"], 1), (["null"], None)]
+)
+def test_schema_may_list_types(types: list[str], expected: Any) -> None:
+    """As those that were written by hand do."""
+    assert make_example({"type": types}, {}) == expected

@@ -5,6 +5,7 @@ A value that only code could find, such as one for a ``pattern``, is a guess; mo
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from channels.typed.asyncapi.paths import SAMPLES
@@ -62,6 +63,8 @@ def make_example(schema: Mapping[str, Any], schemas: Mapping[str, Any], inside: 
         if alternatives in schema:
             return _first_that_ends(schema[alternatives], schemas, inside)
     kind = schema.get("type")
+    if isinstance(kind, list):  # As schemas that were written by hand may have it.
+        kind = next((each for each in kind if each != "null"), "null")
     if kind == "object":
         return _make_object(schema, schemas, inside)
     if kind == "array":
@@ -117,7 +120,8 @@ def _make_text(schema: Mapping[str, Any]) -> str:
     pattern = schema.get("pattern")
     if pattern is not None:
         candidates = (text, *SAMPLES, _CONSTRAINED.sub("", pattern))
-        text = next((each for each in candidates if re.search(pattern, each)), text)
+        with suppress(re.error):  # The patterns of pydantic are those of Rust.
+            text = next((each for each in candidates if re.search(pattern, each)), text)
     text = text.ljust(schema.get("minLength", 0), "x")
     return text[: schema.get("maxLength", len(text))]
 

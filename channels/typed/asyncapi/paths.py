@@ -34,7 +34,10 @@ class Parameter:
         """A value that it may have; empty if none is known."""
         if self.choices:
             return self.choices[0]
-        return next((sample for sample in SAMPLES if re.fullmatch(self.pattern, sample)), "")
+        try:
+            return next((sample for sample in SAMPLES if re.fullmatch(self.pattern, sample)), "")
+        except re.error:  # It refers to another group.
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def read_address(patterns: list[str]) -> Address:
     try:
         # As Django does it to reverse URLs: one form for each choice of optional parts.
         forms = normalize(whole.replace("%", "%%"))
-    except ValueError:
+    except (ValueError, IndexError):  # What Django cannot reverse.
         forms = []
     named = [form for form in forms if form[0] and not any(name.startswith("_") for name in form[1])]
     if not named:

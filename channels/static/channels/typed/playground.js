@@ -182,8 +182,11 @@
     for (const entry of get("traffic").children) entry.hidden = !matches(entry);
   });
   get("clear").addEventListener("click", () => get("traffic").replaceChildren());
-  addEventListener("hashchange", () => choose(decodeURIComponent(location.hash.slice(1))));
+  const chosen = () => {
+    try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; } // Anybody may write a link.
+  };
+  addEventListener("hashchange", () => choose(chosen()));
 
   get("server").value = data.server;
-  choose(decodeURIComponent(location.hash.slice(1)));
+  choose(chosen());
 })();
