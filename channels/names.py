@@ -71,6 +71,17 @@ def require_channel_names(names: Iterable[object], *, receive: bool = False) -> 
     return [require_channel_name(name, receive=receive) for name in names]
 
 
+def require_list(names: Iterable[str]) -> Iterable[str]:
+    """Return ``names`` of groups, if they are not one text: each of its letters would pass for a name.
+
+    Raises:
+        TypeError: They are.
+    """
+    if isinstance(names, str):
+        raise TypeError(f"Groups must be a list of names, not the text {names!r}.")
+    return names
+
+
 def require_group_name(name: object) -> str:
     """Return ``name`` if it is a group name.
 

@@ -11,6 +11,7 @@ from channels.binding.base import Binding
 from channels.binding.rows import serialize_row
 from channels.binding.writing import Refused, fill, save
 from channels.generic.multiplexing import WebsocketMultiplexer
+from channels.generic.nesting import require_shallow
 from channels.message import Message
 from channels.types import Content
 
@@ -72,7 +73,7 @@ class WebsocketBinding(Binding):
             Refused: It is not JSON, or not of this shape.
         """
         try:
-            body = json.loads(message["text"])
+            body = require_shallow(json.loads(message["text"]), message["text"])
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise Refused("invalid_json", f"The frame is not JSON: {error}") from error
         if not isinstance(body, dict) or not isinstance(body.get("action"), str):

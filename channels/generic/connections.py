@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from channels import close_codes, counters, formats
+from channels import close_codes, counters, formats, names
 from channels.auth import (
     open_channel_and_http_session_user_from_http,
     open_channel_session_user,
@@ -18,6 +18,7 @@ from channels.auth import (
 from channels.channel import Group
 from channels.exceptions import DenyConnection, SendNotAvailableOnDemultiplexer, UnusableMessage
 from channels.generic.base import BaseConsumer
+from channels.generic.nesting import require_shallow
 from channels.message import Message
 from channels.pending import pending_message_store
 from channels.sessions import Opener, open_channel_session, open_ordering
@@ -92,8 +93,7 @@ class WebsocketConsumer(BaseConsumer):
     @property
     def path(self) -> str:
         """The path of the socket."""
-        path: str = self.message.get("path") or ""
-        return path
+        return str(self.message.get("path") or "")
 
     def get_openers(self) -> Sequence[Opener]:
         """Return what is open around the methods, outermost first."""
@@ -129,7 +129,7 @@ class WebsocketConsumer(BaseConsumer):
             raise DenyConnection(status=403, reason="You must be logged in.")
         self.connect(message, **kwargs)
         if not self._is_refused():
-            for name in self.connection_groups(**kwargs):
+            for name in names.require_list(self.connection_groups(**kwargs)):
                 Group(name, channel_layer=message.channel_layer).add(message.reply_channel)  # type: ignore[arg-type]
 
     def raw_receive(self, message: Message, **kwargs: Any) -> None:
@@ -140,7 +140,7 @@ class WebsocketConsumer(BaseConsumer):
 
     def raw_disconnect(self, message: Message, **kwargs: Any) -> None:
         """Leave the groups, then run ``disconnect``."""
-        for name in self.connection_groups(**kwargs):
+        for name in names.require_list(self.connection_groups(**kwargs)):
             Group(name, channel_layer=message.channel_layer).discard(message.reply_channel)  # type: ignore[arg-type]
         self.disconnect(message, **kwargs)
 
@@ -253,7 +253,7 @@ class JsonWebsocketConsumer(WebsocketConsumer):
             error = ValueError("No text section for incoming WebSocket frame!")
             return self.receive_invalid(message.get("bytes"), error, **kwargs)
         try:
-            content = self.decode_json(text)
+            content = require_shallow(self.decode_json(text), text)
         except (ValueError, RecursionError) as error:
             return self.receive_invalid(text, error, **kwargs)
         self.receive(content, **kwargs)

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 import logging
 import uuid
 
@@ -50,6 +51,19 @@ def test_bad_json_closes_with_1007(socket, text, caplog):
     with caplog.at_level(logging.INFO, "django.channels"):
         assert socket.receive(text) == [{"close": 1007}]
     assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+@pytest.mark.parametrize("depth", [201, 960, 970, 980, 9_900, 9_990])
+def test_json_that_is_nested_too_deeply_closes_with_1007(socket, depth):
+    """More can be decoded than can be encoded again."""
+    assert socket.receive("[" * depth + "]" * depth) == [{"close": 1007}]
+    assert socket.receive('{"a":' * depth + "1" + "}" * depth) == [{"close": 1007}]
+
+
+def test_json_may_be_nested(socket):
+    """As deep as anybody needs, and as wide as a frame."""
+    for text in ("[" * 200 + "]" * 200, json.dumps([[]] * 1000), json.dumps("[" * 1000)):
+        assert socket.receive(text) == [{"text": text}]
 
 
 def test_binary_frame_closes_with_1003(socket, caplog):

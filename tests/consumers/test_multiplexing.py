@@ -306,3 +306,10 @@ def test_mapping_to_channels_is_refused_with_the_remedy():
     """Channels 1.0 had one; to ignore it would leave every frame unread."""
     with pytest.raises(ImproperlyConfigured, match=r"Old has a mapping .* consumers = \{stream: consumer\}"):
         type("Old", (WebsocketDemultiplexer,), {"mapping": {"echo": "echo.receive"}, "__qualname__": "Old"})
+
+
+@pytest.mark.parametrize("depth", [199, 960, 970, 980, 9_987])
+def test_frame_that_is_nested_too_deeply_is_refused(depth):
+    """On every interpreter, before a stream could fail on it."""
+    error = answer(connection().receive(f'{{"stream": "echo", "payload": {{"a": {"[" * depth + "]" * depth}}}}}'))
+    assert error["error"]["code"] == "invalid_json"
