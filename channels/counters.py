@@ -66,6 +66,7 @@ KNOWN: Mapping[str, str] = {
     "consumer.failed.exception": "A consumer raised something.",
     "consumer.failed.handshake": "A typed consumer raised something for a client that was admitted, which is closed.",
     "consumer.failed.message": "A typed consumer raised something for a message; the client was told that it failed.",
+    "change.dropped.incomplete": "Nobody was told of a row of a fixture, which refers to one that comes later.",
     "event.failed.exception": "An event failed for one member of its group: it was invalid, or its handler raised.",
     "session.dropped.ended": "Changes to a session that had ended meanwhile.",
     "turn.lost.layer": "The end of an ordered message's turn could not be told to the layer.",

@@ -116,9 +116,9 @@ class Binding(metaclass=BindingMetaclass):
     @classmethod
     def allows(cls, name: str) -> bool:
         """Return whether the field ``name`` is sent and may be changed."""
-        if cls.fields is not None and ALL_FIELDS not in ([cls.fields] if isinstance(cls.fields, str) else cls.fields):
-            return name in cls.fields and name not in (cls.exclude or ())
-        return name not in (cls.exclude or ())
+        # A text is one name, as in ("title"), which is no tuple; looked for in it, parts of names would be found.
+        fields, exclude = ([given] if isinstance(given, str) else given or () for given in (cls.fields, cls.exclude))
+        return (cls.fields is None or ALL_FIELDS in fields or name in fields) and name not in exclude
 
     @classmethod
     def many_to_many_names(cls) -> list[str]:
@@ -133,11 +133,15 @@ class Binding(metaclass=BindingMetaclass):
         raise NotImplementedError(f"{cls.__name__} must define group_names(instance).")
 
     @classmethod
+    def _groups_of(cls, instance: Model | None) -> set[str]:
+        return set() if instance is None else set(names.require_list(cls.group_names(instance)))
+
+    @classmethod
     def pre_change_receiver(cls, instance: Model, action: str) -> None:
         """Note the groups that see the stored row, before ``instance`` is saved or deleted."""
         change = change_of(instance)
         stored = change.stored if change is not None else instance
-        group_names_of(instance)[cls] = set() if stored is None or action == CREATE else set(cls.group_names(stored))
+        group_names_of(instance)[cls] = cls._groups_of(None if action == CREATE else stored)
 
     @classmethod
     def post_change_receiver(cls, instance: Model, action: str, **kwargs: Any) -> None:
@@ -148,7 +152,7 @@ class Binding(metaclass=BindingMetaclass):
         change = change_of(instance)
         stored, after = (change.stored, change.after) if change is not None else (instance, instance)
         old = group_names_of(instance).pop(cls)
-        new = set() if action == DELETE or after is None else set(cls.group_names(after))
+        new = cls._groups_of(None if action == DELETE else after)
         for name in sorted(old | new):
             names.require_group_name(name)  # While the caller can still roll back.
         if stored is not None:

@@ -6,7 +6,16 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DataError, IntegrityError, router, transaction
-from django.db.models import AutoField, Field, ManyToManyField, Model, ProtectedError, RestrictedError
+from django.db.models import (
+    AutoField,
+    Field,
+    FileField,
+    FilePathField,
+    ManyToManyField,
+    Model,
+    ProtectedError,
+    RestrictedError,
+)
 
 from channels.generic.multiplexing import BadFrame
 
@@ -76,8 +85,8 @@ def writing(model: type[Model]) -> Iterator[None]:
 def fill(instance: Model, data: Mapping[str, Any], allows: Callable[[str], bool]) -> dict[str, list[Any]]:
     """Give ``instance`` the values that ``data`` has for allowed fields, and check it.
 
-    Fields that are not editable are left out as in forms: the model would not check them. So is an automatic
-    primary key, and that of a row that exists.
+    Fields that are not editable are left out as in forms: the model would not check them. So are files, of which a
+    page could only choose the path, an automatic primary key, and that of a row that exists.
 
     Returns:
         Name of a many-to-many field to primary keys, to be set once the instance is saved.
@@ -110,15 +119,18 @@ def fill(instance: Model, data: Mapping[str, Any], allows: Callable[[str], bool]
 
 def _is_writable(field: "Field[Any, Any]", instance: Model) -> bool:
     is_key_in_use = field.primary_key and not instance._state.adding
-    return field.editable and not is_key_in_use and not isinstance(field, AutoField)
+    return field.editable and not is_key_in_use and not isinstance(field, AutoField | FileField | FilePathField)
 
 
 def _read_related(field: Any, keys: Any) -> list[Any]:
     if not isinstance(keys, list):
         raise ValidationError("Expected a list of primary keys.")
     model = field.remote_field.model
+    if not keys and not field.blank:
+        raise ValidationError(field.error_messages["blank"])
     read = {model._meta.pk.to_python(key) for key in keys if key is not None}
-    found = model._base_manager.using(router.db_for_write(model)).filter(pk__in=read).count()
+    rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=read)
+    found = rows.complex_filter(field.get_limit_choices_to()).values("pk").distinct().count()
     if None in keys or found != len(read):
         raise ValidationError("Some of these rows do not exist.")
     return sorted(read)

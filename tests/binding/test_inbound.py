@@ -15,7 +15,7 @@ from channels.generic.websockets import WebsocketDemultiplexer
 from channels.routing import route
 from channels.worker import Worker
 from tests.binding.conftest import is_postgres
-from tests.binding.desk.models import Box, Card, Label, Ticket
+from tests.binding.desk.models import Box, Card, Label, Paper, Ticket
 from tests.sessions.conftest import cookie, login, user, visitor
 from tests.support.connection import Connection, make_layer
 
@@ -338,6 +338,41 @@ def test_values_are_checked_by_the_model(opened, action, data, fields):
     assert set(error["fields"]) == fields
     assert all(isinstance(text, str) for texts in error["fields"].values() for text in texts)
     assert [str(each) for each in Card.objects.all()] == ["a"]
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+@pytest.mark.parametrize("name", ["scan", "source"])
+def test_paths_of_files_are_left_alone(opened, action, name):
+    """Whoever could choose one could read what is not his."""
+    paper = Paper.objects.create(title="a")
+    ask(page_of(opened(Paper, fields="__all__")), action, paper.pk, {"title": "b", name: "/etc/passwd"})
+    assert Paper.objects.filter(title="b").exists()
+    assert not any(getattr(each, name) for each in Paper.objects.all())
+
+
+def test_relations_are_limited_as_in_forms(opened):
+    """To what the field may refer to, and to some where there must be some."""
+    paper = Paper.objects.create(title="a")
+    allowed, other = Label.objects.create(name="paper"), Label.objects.create(name="card")
+    page = page_of(opened(Paper, fields=["labels"]))
+    for keys in ([other.pk], [allowed.pk, other.pk], []):
+        assert set(error_of(ask(page, "update", paper.pk, {"labels": keys}))["fields"]) == {"labels"}
+    assert ask(page, "update", paper.pk, {"labels": [allowed.pk]}) == []
+    assert list(paper.labels.all()) == [allowed]
+
+
+@pytest.mark.parametrize("depth", [202, 950, 960, 970, 980, 990, 9_900, 9_990])
+def test_values_that_are_nested_too_deeply_are_answered(opened, depth):
+    """Some could be read, and not be saved."""
+    text = '{"action": "create", "data": {"title": "a", "notes": %s}}' % ("[" * depth + "]" * depth)
+    bound = opened(Paper, fields=["title", "notes"])
+    for page, frame in (
+        (Connection([route("websocket.receive", bound.consumer)]), text),
+        (page_of(bound), f'{{"stream": "cards", "payload": {text}}}'),
+    ):
+        (reply,) = page.receive(frame)
+        assert json.loads(reply["text"])["error"]["code"] == "invalid_json"
+    assert not Paper.objects.exists()
 
 
 def test_constraints_are_checked_by_the_model(opened):

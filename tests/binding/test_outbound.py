@@ -2,18 +2,22 @@
 
 import contextlib
 import copy
+import datetime
 import json
+import logging
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core import serializers
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, signals
 
 from channels import counters
+from channels.binding import changes
 from channels.binding.websockets import WebsocketBinding, WebsocketBindingWithMembers
 from channels.exceptions import LayerUnavailable
-from tests.binding.desk.models import Box, Card, Label, Ticket
+from tests.binding.desk.models import Box, Card, Label, Paper, Ticket
 from tests.support.connection import Connection, routes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -139,6 +143,14 @@ def test_stream_must_be_there_to_send(bind, layer):
     bind(Card, stream=None)
     with pytest.raises(ValueError, match="You must set the stream attribute"), transaction.atomic():
         Card.objects.create(title="a")
+    assert not Card.objects.exists()
+
+
+def test_groups_that_are_one_text_stop_the_change(bind, layer):
+    """Each of its letters would be a group."""
+    bind(Card, group_names=lambda cls, card: "all")
+    with pytest.raises(TypeError, match="Groups must be a list of names, not the text 'all'"), transaction.atomic():
+        Card.objects.create(title="card")
     assert not Card.objects.exists()
 
 
@@ -282,6 +294,75 @@ def test_raw_save_counts(bind, boxes, left, pages):
     assert heard(pages) == [["update"], ["delete"], ["create"]]
 
 
+FIXTURE = [
+    {"model": "desk.paper", "pk": 1, "fields": {"title": "above", "below": 2, "labels": [1]}},
+    {"model": "desk.paper", "pk": 2, "fields": {"title": "below"}},
+    {"model": "desk.label", "pk": 1, "fields": {"name": "paper"}},
+]
+
+
+def test_fixture_may_name_rows_that_come_later(bind, listen, tmp_path, caplog):
+    """Nobody is told of a row whose groups follow from them; it is loaded, logged and counted."""
+    bind(
+        Paper,
+        fields=["title", "labels"],
+        group_names=lambda cls, paper: ["all", *([f"below-{paper.below.title}"] if paper.below_id else [])],
+    )
+    page, before = listen("all"), counters.snapshot().get("change.dropped.incomplete", 0)
+    path = tmp_path / "papers.json"
+    path.write_text(json.dumps(FIXTURE))
+    with caplog.at_level(logging.INFO, "django.channels"):
+        call_command("loaddata", path, verbosity=0)
+    assert Paper.objects.get(pk=1).labels.count() == 1
+    assert page.actions() == [("create", 2)]
+    assert counters.snapshot()["change.dropped.incomplete"] > before
+    assert "Nobody is told of desk.Paper, a row of a fixture" in caplog.text
+
+
+def test_row_that_is_not_of_a_fixture_fails_where_its_groups_do(bind, layer):
+    """Whoever saves it is to know."""
+    bind(Paper, fields=["title"], group_names=lambda cls, paper: [f"box-{Box.objects.get(pk=0)}"])
+    with pytest.raises(Box.DoesNotExist):
+        Paper.objects.create(title="paper")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("due", "2030-01-02T03:04:05Z", "2030-01-02T03:04:05Z"),
+        ("due", datetime.datetime(2030, 1, 2, tzinfo=datetime.timezone.utc), "2030-01-02T00:00:00Z"),
+        ("place", "7", 7),
+        ("place", 7.0, 7),
+        ("title", 5, "5"),
+    ],
+)
+def test_values_are_told_as_they_are_stored(bind, listen, name, given, told):
+    """Django takes texts for dates and numbers; groups get what the database has."""
+    page = listen("all")
+    bind(Paper, fields=[name], group_names=lambda cls, paper: ["all"])
+    Paper.objects.create(**{"title": "paper", name: given})
+    (payload,) = page.payloads()
+    assert payload["data"] == {name: told}
+    assert type(payload["data"][name]) is type(told)
+
+
+def test_values_that_the_database_makes_are_told(bind, listen):
+    """Those of new rows and of changed ones."""
+    page = listen("all")
+    bind(Paper, fields=["loud"], group_names=lambda cls, paper: ["all"])
+    paper = Paper.objects.create(title="one")
+    paper.title = "two"
+    paper.save()
+    assert [payload["data"] for payload in page.payloads()] == [{"loud": "ONE"}, {"loud": "TWO"}]
+
+
+def test_value_that_its_field_cannot_read_is_as_the_database_has_it():
+    """Fields of others may fail on values that they save; nobody's save fails for it."""
+    paper = Paper.objects.create(title="paper")
+    paper.due = "no date"
+    assert changes._read_saved(paper, "default", None).due is None
+
+
 def test_delete_of_a_changed_instance(bind, boxes, left, pages):
     """Those who saw the row are told, not those who would have."""
     bind(Card)
@@ -305,6 +386,13 @@ def test_delete_by_a_queryset(bind, boxes, left, pages, django_assert_max_num_qu
     with django_assert_max_num_queries(8):
         Card.objects.all().delete()
     assert [len(each) for each in heard(pages)] == [21, 1, 20]
+
+
+def test_delete_by_a_queryset_of_parts(bind, boxes, left, pages):
+    """What it had not read is read before it is gone."""
+    bind(Card)
+    Card.objects.only("note").delete()
+    assert pages[1].payloads()[0]["data"] == {"title": "card", "box": boxes[0].pk}
 
 
 def test_delete_by_a_cascade(bind, boxes, left, pages):

@@ -204,6 +204,17 @@ def test_both_can_be_bound_to_the_same_groups(bind, listen):
     assert page.actions() == [("create", card.pk), ("update", card.pk)]
 
 
+def test_both_are_told_of_a_relation(bind, listen, card, red):
+    """It is the same one, by whatever name it is changed."""
+    bind(Card, fields=FIELDS)
+    bind(Memo, fields=FIELDS)
+    page = listen("all")
+    card.labels.add(red)
+    red.card_set.remove(card)
+    told = [(payload["model"], payload["data"]["labels"]) for payload in page.payloads()]
+    assert told == [("desk.card", [red.pk]), ("desk.memo", [red.pk]), ("desk.card", []), ("desk.memo", [])]
+
+
 def test_proxy_moves_between_groups(bind, listen):
     """Old groups are those of the stored row, by whichever name it is read."""
     left, right = Box.objects.create(name="left"), Box.objects.create(name="right")
@@ -234,3 +245,26 @@ def test_child_with_a_table_of_its_own_sends_the_fields_of_its_parent(bind, list
     pk = big.pk
     big.delete()
     assert (page.actions(), parents.actions()) == ([("delete", pk)], [("delete", pk)])
+
+
+def test_relation_of_a_parent_is_told_to_each_as_its_own_row(bind, listen, card, red):
+    """Whichever of the two is at hand; a parent that is no child concerns the child's binding not at all."""
+    bind(Card, fields=["__all__"], group_names=lambda cls, instance: ["parents"])
+    bind(BigCard, fields=["size", "labels"], group_names=lambda cls, instance: [f"size-{instance.size}"])
+    page, parents = listen("size-20"), listen("parents")
+    card.labels.add(red)
+    red.card_set.clear()
+    assert (page.payloads(), parents.actions()) == ([], [("update", card.pk)] * 2)
+    big = BigCard.objects.create(title="big", size=20)
+    page.frames()
+    for change in (
+        lambda: big.labels.add(red),
+        lambda: Card.objects.get(pk=big.pk).labels.remove(red),
+        lambda: red.card_set.add(big.card_ptr),
+    ):
+        change()
+        (payload,) = page.payloads()
+        assert (payload["model"], set(payload["data"])) == ("desk.bigcard", {"size", "labels"})
+        (payload,) = parents.payloads()
+        assert payload["model"] == "desk.card"
+        assert "size" not in payload["data"]

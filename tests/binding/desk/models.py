@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Upper
 
 
 class Box(models.Model):
@@ -81,3 +82,22 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Paper(models.Model):
+    """A row that has other values than it was saved with, and some that forms would not take from a page."""
+
+    title = models.CharField(max_length=20)
+    loud = models.GeneratedField(
+        expression=Upper("title"), output_field=models.CharField(max_length=20), db_persist=True
+    )
+    place = models.IntegerField(default=0)
+    due = models.DateTimeField(null=True, blank=True)
+    notes = models.JSONField(default=dict, blank=True)
+    scan = models.FileField(blank=True)
+    source = models.FilePathField(path="/", blank=True)
+    labels = models.ManyToManyField(Label, limit_choices_to={"name__startswith": "paper"})
+    below = models.ForeignKey("self", models.CASCADE, null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.title
