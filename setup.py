@@ -25,7 +25,7 @@ def read_version() -> str:
 
 
 EXTRAS = {
-    "typed": ["pydantic>=2.7", "djangorestframework>=3.16", "pyyaml>=6"],
+    "typed": ["pydantic>=2.11", "djangorestframework>=3.16", "pyyaml>=6"],
     "crypto": ["cryptography>=42"],
     "metrics": ["prometheus-client>=0.20"],
     "tracing": ["opentelemetry-api>=1.25"],

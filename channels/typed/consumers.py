@@ -4,12 +4,13 @@ Its definition, its messages and its end are here. How it begins is in ``handsha
 it knows in ``connection``.
 """
 
+import inspect
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
-from channels import counters
+from channels import counters, names
 from channels.auth import open_channel_session_user, open_http_session_user
 from channels.exceptions import ConsumerSignal
 from channels.generic.connections import UNAUTHORIZED
@@ -64,9 +65,10 @@ class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M])
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "groups" in vars(cls):
-            cls.declared_groups = tuple(vars(cls)["groups"] or ())
-            del cls.groups
+        declared = inspect.getattr_static(cls, "groups")
+        if not isinstance(declared, Groups):  # Of the class itself, or of a mixin.
+            cls.declared_groups = tuple(names.require_list(declared or ()))
+            cls.groups = cast("Any", Groups())
         if not is_open(cls, TypedConsumer):
             inherited = getattr(cls, "protocol", None)
             cls.protocol = read_protocol(cls, TypedConsumer, inherited.parameters if inherited else None)
@@ -84,6 +86,11 @@ class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M])
             ImproperlyConfigured: CHANNELS_TYPED has an unknown key.
         """
         settings.require_known()
+        if cls.http_user_and_session:
+            raise TypeError(
+                f"{cls.__name__} has http_user_and_session, which does nothing: the user of a typed consumer is the "
+                f"one that its handshake admitted, and does not leave with the visitor's session."
+            )
         for name, instead in _REPLACED.items():
             if getattr(cls, name) is not getattr(TypedConsumer, name):
                 raise TypeError(f"{cls.__name__}.{name} would never be called: typed consumers have {instead}.")

@@ -9,7 +9,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_json
 
 from channels import counters
 from channels.channel import Channel
@@ -93,6 +94,11 @@ def _read_members(message: Message) -> Sequence[str]:
     return members
 
 
+def write_event(event: BaseModel) -> Content:
+    """Return ``event`` as JSON-like dict, which ``read_event`` reads again: aliases of fields are for others."""
+    return event.model_dump(mode="json", by_alias=False, round_trip=True)
+
+
 def read_event(adapter: TypeAdapter[Any], message: Message) -> Any:
     """Return the event that ``message`` brings.
 
@@ -100,8 +106,9 @@ def read_event(adapter: TypeAdapter[Any], message: Message) -> Any:
         UnusableMessage: It is none of those that ``adapter`` takes.
     """
     try:
-        return adapter.validate_python(message.get(EVENT))
-    except ValidationError as error:
+        # As JSON, in which also a strict model takes the text of a date.
+        return adapter.validate_json(to_json(message.get(EVENT)), by_alias=False, by_name=True)
+    except ValueError as error:  # Of pydantic, or of what is in the message and no JSON.
         raise UnusableMessage(f"It brings no event that is taken here: {error}") from error
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic
 
-from channels import counters
+from channels import counters, names
 from channels.exceptions import ConsumerSignal, DenyConnection
 from channels.message import Message
 from channels.typed import keeping
@@ -73,7 +73,7 @@ class TypedHandshake(TypedSending[IC, Event, OG, M], Generic[IC, Event, OG, M]):
             self.context = ConnectionContext.create(message, result.user, result.obj)
             vars(self).update(user=message.user, obj=result.obj)
             self.session[RENEWED] = time.time()
-            for name in (*self.declared_groups, *self.build_groups()):
+            for name in (*self.declared_groups, *names.require_list(self.build_groups())):
                 self.join_group(name)
         except ConsumerSignal:
             raise

@@ -5,11 +5,13 @@ from typing import Any, Generic, Literal
 
 from asgiref.sync import sync_to_async
 
+from channels import names
 from channels.channel import Group
 from channels.typed import events
 from channels.typed.connection import IC, OG, Event, M, TypedConnection
 from channels.typed.groups import address
 from channels.typed.messages import BaseMessage, CompleteMessage, GroupCompleteMessage
+from channels.typed.wire import to_content
 from channels.types import Content
 
 Kind = Literal["message", "json"]
@@ -86,7 +88,7 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
         if not isinstance(message, self.protocol.group_messages):
             names = ", ".join(model.__name__ for model in self.protocol.group_messages) or "no group message"
             raise TypeError(f"{type(self).__name__} sends {names} to groups, not {type(message).__name__}.")
-        content = message.model_dump(mode="json")
+        content = to_content(message)
         if kind == "json":
             content = {key: value for key, value in content.items() if key not in ("is_mine", "is_current")}
         self.send_to_groups(content, groups, exclude_current=exclude_current, kind=kind)
@@ -100,16 +102,14 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
         kind: Kind = "json",
     ) -> None:
         """Send JSON-like ``content`` to groups. Arguments as for ``send_group_message``."""
-        if isinstance(groups, str):
-            raise TypeError(f"groups is a list of names, not the text {groups!r}.")
-        names = self.groups if groups is None else groups
-        self._send_variants(content, names, exclude_current, marked=kind == "message")
+        chosen = list(self.groups if groups is None else names.require_list(groups))
+        self._send_variants(content, chosen, exclude_current, marked=kind == "message")
         action = content.get("action")
         if self._option("log_sent_message"):
-            self._log_message("Sent websocket json to groups", action, sent_action=action, groups=list(names))
+            self._log_message("Sent websocket json to groups", action, sent_action=action, groups=chosen)
         if self._option("send_completion"):
-            done = GroupCompleteMessage().model_dump(mode="json")
-            self._send_variants(done, names, exclude_current, marked=False)
+            done = to_content(GroupCompleteMessage())
+            self._send_variants(done, chosen, exclude_current, marked=False)
 
     def _send_variants(
         self, content: Mapping[str, Any], groups: Sequence[str], exclude_current: bool, marked: bool
@@ -144,7 +144,7 @@ class TypedSending(TypedConnection[IC, Event, OG, M], Generic[IC, Event, OG, M])
         if not isinstance(event, cls.protocol.events):
             names = ", ".join(model.__name__ for model in cls.protocol.events) or "no event"
             raise TypeError(f"{cls.__name__} takes {names}, not {type(event).__name__}.")
-        events.send_event(group_name, event.model_dump(mode="json"), channel_layer)
+        events.send_event(group_name, events.write_event(event), channel_layer)
 
     @classmethod
     async def asend_channel_event(cls, group_name: str, event: Event, channel_layer: Any = None) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.utils.functional import Promise
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from channels.typed import settings
 from channels.typed.aliases import decamelize_for
@@ -33,6 +34,18 @@ class InvalidMessage(Exception):
 def describe(kind: str, text: str) -> list[dict[str, Any]]:
     """Return an error that is not one of a field in the shape of those that are."""
     return [{"type": kind, "loc": [], "msg": text}]
+
+
+def to_content(message: BaseModel) -> dict[str, Any]:
+    """Return ``message`` as a JSON-like dict."""
+    return message.model_dump(mode="json", fallback=_read_lazy)
+
+
+def _read_lazy(value: Any) -> str:
+    """Return a text that is translated when it is used, which pydantic does not know."""
+    if isinstance(value, Promise):
+        return str(value)
+    raise PydanticSerializationError(f"Unable to serialize unknown type: {type(value)}")
 
 
 def _move(content: Any, old: str, new: str) -> Any:
@@ -76,13 +89,16 @@ class Spelling:
 
     def encode(self, message: BaseModel) -> str:
         """Return ``message`` as JSON."""
-        return message.model_dump_json() if self.is_plain else self.encode_content(message.model_dump(mode="json"))
+        return (
+            message.model_dump_json(fallback=_read_lazy) if self.is_plain else self.encode_content(to_content(message))
+        )
 
     def encode_content(self, content: Any) -> str:
         """Return JSON-like ``content`` as JSON."""
         content = _move(content, ACTION, self.action_key)
         # NaN is no JSON; pydantic writes null for it, too.
-        return to_json(camelize(content) if self.is_camel else content, inf_nan_mode="null").decode()
+        spelled = camelize(content) if self.is_camel else content
+        return to_json(spelled, inf_nan_mode="null", fallback=_read_lazy).decode()
 
     def decode(self, adapter: TypeAdapter[T], text: bytes) -> T:
         """Return the message that ``text`` is.

@@ -280,6 +280,46 @@ def test_two_handlers_of_one_message_are_told():
             def second(self, message: PingMessage) -> None: ...
 
 
+# Groups
+
+
+def test_groups_are_inherited_from_mixins(open_socket):
+    """From whichever class comes first, as all attributes are; they are joined, and more can be."""
+
+    class Mixed:
+        groups = ("mixed",)
+
+    class Parent(Answering, TypedConsumer[PingMessage]):
+        groups = ("parent",)
+
+    class Child(Mixed, Parent):
+        def receive_message(self, message, **kwargs):
+            self.join_group("more")
+            self.send_json({"groups": self.groups})
+
+    class Grandchild(Child): ...
+
+    class Other(Parent, Mixed): ...
+
+    assert [each.groups for each in (Parent, Child, Grandchild, Other)] == [
+        ("parent",),
+        ("mixed",),
+        ("mixed",),
+        ("parent",),
+    ]
+    socket = open_socket(routes=[Grandchild.as_route()])
+    socket.send_json(PING)
+    assert socket.receive_json() == {"groups": ["mixed", "more"]}
+
+
+def test_groups_that_are_one_text_are_told():
+    """Each of its letters would be a group."""
+    with pytest.raises(TypeError, match="Groups must be a list of names, not the text 'lobby'"):
+
+        class Wrong(Answering, TypedConsumer[PingMessage]):
+            groups = "lobby"
+
+
 # Models
 
 
@@ -364,6 +404,16 @@ def test_attributes_may_be_given_where_it_is_routed():
     assert (routed.groups, routed.send_completion) == (("given",), True)
     assert (Part.groups, Part.send_completion) == ((), None)
     assert routed.protocol.incoming == (PingMessage,)
+
+
+def test_attribute_that_would_do_nothing_is_told():
+    """A project that sets it counts on it."""
+
+    class Leaving(Answering, TypedConsumer[PingMessage]):
+        http_user_and_session = True
+
+    with pytest.raises(TypeError, match="Leaving has http_user_and_session, which does nothing"):
+        Leaving.as_route()
 
 
 def test_unknown_option_is_told(settings):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from asgiref.sync import async_to_sync
+from pydantic import BaseModel, Field, computed_field
 
 from channels import Channel, Group, counters, route
 from channels.exceptions import ChannelFull, ConsumeLater
@@ -92,6 +93,42 @@ def test_event_carries_what_json_does_not_know():
     Listener.send_channel_event("listeners", Told(payload={"at": at, "id": key}), channel_layer=layer)
     listener.work()
     assert heard(listener) == [{"at": "2024-05-06T00:00:00Z", "id": "00000000-0000-0000-0000-000000000007"}]
+
+
+class Exact(BaseModel, strict=True, extra="forbid"):
+    """Takes no texts for dates, and has other names outside."""
+
+    at: datetime.datetime = Field(alias="startsAt")
+    place: str = Field(serialization_alias="where")
+
+    @computed_field
+    def day(self) -> str:
+        return self.at.date().isoformat()
+
+
+class ExactEvent(BaseChannelEvent):
+    """Something exact."""
+
+    handler: Literal["exact"] = "exact"
+    payload: Exact
+
+
+class Exactly(Listener, TypedConsumer[PingMessage, ExactEvent]):
+    """Says on which day it is."""
+
+    def receive_event(self, event):
+        self.send_message(Answer(payload=[event.payload.day, event.payload.place]))
+
+
+def test_event_of_any_model_arrives():
+    """Aliases are for others, strictness is for values of Python, and what is computed is computed again."""
+    layer = make_layer([Exactly.as_route(path="^/listener/$")])
+    listener = join(layer)
+    at = datetime.datetime(2024, 5, 6, tzinfo=datetime.timezone.utc)
+    event = ExactEvent(payload=Exact(startsAt=at, place="here"))
+    Exactly.send_channel_event("listeners", event, channel_layer=layer)
+    listener.work()
+    assert heard(listener) == [["2024-05-06", "here"]]
 
 
 def test_event_is_sent_by_asynchronous_code():

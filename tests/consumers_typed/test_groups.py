@@ -215,7 +215,7 @@ def test_dict_to_all_groups(heard):
     ("message", "groups", "reason"),
     [
         (PingMessage(), None, "Sender sends Everything to groups, not PingMessage"),
-        (Everything(payload={}), "one", "groups is a list of names, not the text 'one'"),
+        (Everything(payload={}), "one", "Groups must be a list of names, not the text 'one'"),
         (Everything(payload={}), ["no name!"], "no name!"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 from django.test import override_settings
+from django.utils.translation import gettext_lazy
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
@@ -293,6 +294,29 @@ def test_numbers_that_json_lacks_are_null(open_socket, settings, options):
     socket.receive_json()
     socket.send_json(PING)
     assert [socket.receive_json() for _ in range(2)] == [{"action": "answer", "payload": None}] * 2
+
+
+@pytest.mark.parametrize("options", [{}, {"CAMELIZE": True}])
+def test_lazy_texts_can_be_sent(open_socket, settings, options):
+    """In messages of pydantic too, which does not know them."""
+
+    def answer(self, message):
+        self.send_message(Answer(payload={"detail": gettext_lazy("yes")}))
+        self.send_json({"detail": gettext_lazy("yes")})
+
+    settings.CHANNELS_TYPED = options
+    socket = open_socket(routes=plain(answer), expect=None)
+    socket.receive_json()
+    socket.send_json(PING)
+    assert [socket.receive_json()["payload"], socket.receive_json()] == [{"detail": "yes"}] * 2
+
+
+def test_what_is_no_json_is_told(open_socket, caplog):
+    """By its type."""
+    socket = open_socket(routes=plain(lambda self, message: self.send_message(Answer(payload=object()))))
+    socket.send_json(PING)
+    assert socket.receive_json()["action"] == "error"
+    assert "Unable to serialize unknown type: <class 'object'>" in caplog.text
 
 
 def test_json_may_be_the_last_that_is_sent(open_socket):
