@@ -25,6 +25,8 @@ from channels.layers.base import Delivery, Outgoing
 from channels.layers.ipc import IPCChannelLayer
 from channels.layers.ipc import layer as ipc_layer
 from channels.layers.ipc import place as ipc_place
+from channels.layers.ipc import space as ipc_space
+from channels.layers.ipc import steps as ipc_steps
 from channels.layers.ipc.steps import Runner
 from channels.layers.turns import Early, Verdict
 from tests.support.layers import making
@@ -264,6 +266,59 @@ def test_forked_process_opens_its_own(layer: IPCChannelLayer) -> None:
     assert layer.receive(["test.out?x"]) == ("test.out?x", {"n": 2})
 
 
+def test_forked_process_shares_its_file_with_strangers(layer: IPCChannelLayer, run: Callable[[str], Script]) -> None:
+    """Also when its parent, that had the file open at the fork, has closed it as the last one that it knew of."""
+    layer.send("test.in", {})
+    context = multiprocessing.get_context("fork")
+    has_used, may_send = context.Event(), context.Event()
+
+    def child() -> None:
+        layer.receive(["test.in"])
+        has_used.set()
+        may_send.wait(30)
+        layer.send("test.out?x", {"n": 1})
+
+    process = context.Process(target=child)
+    process.start()
+    assert has_used.wait(30)
+    layer.close()
+    stranger = run(
+        "layer.send('test.other', {})\nprint('ready', flush=True)\n"
+        "print([d.content for d in layer.receive_batch(['test.out?x'], 1, 20)])"
+    )
+    assert stranger.read() == "ready"
+    may_send.set()
+    process.join(30)
+    assert stranger.end() == "[{'n': 1}]\n"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_fork_beside_a_busy_thread_can_use_the_layer(layer: IPCChannelLayer) -> None:
+    """It inherits no transaction of that thread, which it could neither end nor wait for."""
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.is_set():
+            layer.send("test.busy", {"bytes": b"x" * 2000})
+            layer.receive(["test.busy"])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    context = multiprocessing.get_context("fork")
+    ends = []
+    for number in range(5):
+        process = context.Process(target=layer.send, args=("test.in", {"n": number}))
+        process.start()
+        process.join(30)
+        ends.append(process.exitcode)
+        process.kill()
+        process.join()
+    is_over.set()
+    thread.join()
+    assert ends == [0] * 5
+    assert [d.content["n"] for d in iter_all(layer, "test.in")] == [0, 1, 2, 3, 4]
+
+
 # Killed processes
 
 
@@ -323,6 +378,22 @@ def test_killed_waiter_does_not_swallow_a_wake_up(layer: IPCChannelLayer, run: C
     assert received == [Delivery(("test.in",), {"n": 1})]
     assert time.monotonic() - started < ipc_layer.LOOK_SECONDS / 2
     wait_for(lambda: len(list(layer.directory.glob("*.bell"))) == 1, "the dead one's bell is gone")
+
+
+def test_message_is_sent_although_nobody_can_be_woken(
+    layer: IPCChannelLayer, run: Callable[[str], Script], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the file when the dead waiter is found: an error would lead to its being sent twice."""
+    dead = run("layer.receive_batch(['test.in'], 1, 60)")
+    wait_for(lambda: waiting(layer) == 1, "the process waits")
+    dead.kill()
+
+    def fail(*args: Any) -> None:
+        raise LayerUnavailable("lost")
+
+    monkeypatch.setattr(ipc_steps, "_wake_others", fail)
+    layer.send("test.in", {"n": 1})
+    assert layer.receive(["test.in"]) == ("test.in", {"n": 1})
 
 
 def test_stopped_process_that_holds_the_lock_is_reported(
@@ -427,6 +498,47 @@ def test_file_that_is_no_database_is_reported(layer: IPCChannelLayer) -> None:
         path.write_bytes(b"not a database" * 1000)
     with pytest.raises(LayerUnavailable, match="stop all processes that use it and remove it"):
         layer.send("test.in", {})
+
+
+def test_last_space_is_left_to_those_who_receive(layer: IPCChannelLayer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To take a message is to write: a file system that senders filled could never be emptied again."""
+    for _ in range(20):
+        layer.send("test.in", {"bytes": b"x" * 5000})
+    monkeypatch.setattr(ipc_space, "RESERVE_BYTES", 2**60)
+    with pytest.raises(ChannelFull, match="No space is left"):
+        layer.send("test.in", {"bytes": b"x" * 5000})
+    with pytest.raises(ChannelFull, match="No space is left"):
+        layer.group_add("group", "test.in")
+    (outcome,) = layer.send_batch([Outgoing("test.in", {"bytes": b"x" * 5000})])
+    assert isinstance(outcome, ChannelFull)
+    assert len(list(iter_all(layer, "test.in"))) == 20
+    layer.send("test.in", {"bytes": b"x" * 5000})  # In the place of what was taken.
+
+
+def test_full_disk_is_no_full_channel_for_those_who_do_not_send(layer: IPCChannelLayer) -> None:
+    """They expect a layer that cannot be reached: workers wait, and try again."""
+    layer.send("test.in", {})
+    layer._runner.place._connection.execute("PRAGMA max_page_count = 20")  # type: ignore[union-attr]
+    with pytest.raises(LayerUnavailable, match="No space is left"):
+        layer.inspection.announce("worker-1", {"bytes": b"x" * 200_000}, 5)
+
+
+def test_part_of_a_batch_that_was_sent_stays_sent(layer: IPCChannelLayer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the file is lost in between, each message has an outcome of its own: none is sent again in error."""
+    attempt, attempts = layer._runner.place.attempt, []
+
+    def lose_second(operation: Any) -> Any:
+        attempts.append(operation)
+        if len(attempts) == 2:
+            raise layer._runner.place.unavailable("lost")
+        return attempt(operation)
+
+    monkeypatch.setattr(layer._runner.place, "attempt", lose_second)
+    outcomes = layer.send_batch([Outgoing("test.in", {"n": n}) for n in range(300)])
+    sent = [n for n, outcome in enumerate(outcomes) if outcome is None]
+    assert 0 < len(sent) < 300
+    assert {type(outcome) for outcome in outcomes[len(sent) :]} == {LayerUnavailable}
+    assert [d.content["n"] for d in iter_all(layer, "test.in")] == sent
 
 
 def test_full_disk_refuses_messages(layer: IPCChannelLayer) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +30,8 @@ from channels.layers.ipc.bells import Bell
 from channels.layers.ipc.inspection import LedgerInspection
 from channels.layers.ipc.ledger import Fit, Ledger, Limits, Taken
 from channels.layers.ipc.place import Place, default_directory
-from channels.layers.ipc.sending import Outcomes, Sender, memory_full
+from channels.layers.ipc.sending import Outcomes, Sender, disk_full, memory_full
+from channels.layers.ipc.space import NoSpace, Space
 from channels.layers.ipc.steps import Plan, Runner, Wait
 from channels.layers.ipc.turns import LedgerTurns
 from channels.layers.ipc.upkeep import LedgerUpkeep
@@ -92,13 +94,14 @@ class IPCChannelLayer(BaseChannelLayer):
         self.prefix = prefix
         self.directory = default_directory(prefix) if directory is None else Path(directory)
         self._limits = Limits(expiry, group_expiry, message_memory, group_memory)
-        self._sender = Sender(self, self._limits)
-        self._runner = Runner(
-            lambda: Place(self.directory, lambda connection: Ledger(connection, self._limits, self.clock()))
-        )
+        self._sender = Sender(self, self._limits, self.directory)
+        self._runner = Runner(lambda: Place(self.directory, self._make_ledger))
         self.inspection = LedgerInspection(self._runner, expiry)
         self.upkeep = LedgerUpkeep(self._runner, group_expiry)
         self.turns = LedgerTurns(self._runner, group_expiry)
+
+    def _make_ledger(self, connection: sqlite3.Connection, space: Space) -> Ledger:
+        return Ledger(connection, self._limits, self.clock(), space)
 
     # Sending
 
@@ -200,7 +203,7 @@ class IPCChannelLayer(BaseChannelLayer):
     def _end_wait(self, bell: Bell, queues: Sequence[str]) -> None:
         try:
             self._runner.change(lambda ledger: ledger.end_wait(bell.name, queues), FAREWELL_SECONDS)
-        except (LayerUnavailable, self.ChannelFull):
+        except LayerUnavailable:
             bell.close()  # Whoever rings it learns that nobody is there any more, and wakes another.
         else:
             self._runner.place.bells.give_back(bell)
@@ -221,7 +224,7 @@ class IPCChannelLayer(BaseChannelLayer):
         """Make ``channel`` a member of ``group`` until ``group_expiry`` seconds from now.
 
         Raises:
-            ChannelFull: The memberships take all of ``group_memory``.
+            ChannelFull: The memberships take all of ``group_memory``, or there is no space for the file.
         """
         self._runner.run(self._group_add(group, channel))
 
@@ -243,7 +246,12 @@ class IPCChannelLayer(BaseChannelLayer):
     def _group_add(self, group: str, channel: str) -> Plan[None]:
         names.require_group_name(group)
         names.require_channel_name(channel)
-        fit = yield lambda ledger: ledger.join(group, channel)
+        try:
+            fit = yield lambda ledger: ledger.join(group, channel)
+        except NoSpace:
+            fit = Fit.NO_SPACE
+        if fit is Fit.NO_SPACE:
+            raise disk_full(self.directory)
         if fit is not Fit.YES:
             raise memory_full("group_memory", self._limits.group_memory)
 

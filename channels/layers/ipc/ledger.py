@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
+from channels.layers.ipc.space import Space
+
 ROW_BYTES = 100
 """What a message or a membership counts beside its own bytes: indexes and bookkeeping."""
 
@@ -27,6 +29,7 @@ class Fit(Enum):
     YES = "yes"
     QUEUE_FULL = "queue full"
     MEMORY_FULL = "memory full"
+    NO_SPACE = "no space"
 
 
 class Limits(NamedTuple):
@@ -56,9 +59,10 @@ class Ledger:
         woken: Pairs of bell and queue: to be rung once the transaction is committed.
     """
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits, now: float) -> None:
+    def __init__(self, connection: sqlite3.Connection, limits: Limits, now: float, space: Space) -> None:
         self.execute: Callable[..., sqlite3.Cursor] = connection.execute
         self._limits = limits
+        self._space = space
         self.now = now
         self._change: dict[str, int] = {}
         self.expired: list[str] = []
@@ -96,6 +100,8 @@ class Ledger:
             self._sweep()
             if self._total("messages_size") + size > self._limits.message_memory:
                 fit = Fit.MEMORY_FULL
+        if fit is Fit.YES and not self._space.has(size):
+            fit = Fit.NO_SPACE
         added = int(fit is Fit.YES)
         self._tally(queue, added, added, 1 - added)
         self._count("sent" if added else "refused", 1)
@@ -204,6 +210,8 @@ class Ledger:
             self._leave("until <= ?", self.now)
             if self._total("members_size") + size > self._limits.group_memory:
                 return Fit.MEMORY_FULL
+        if not self._space.has(size):
+            return Fit.NO_SPACE
         self.execute("INSERT INTO members VALUES (?, ?, ?)", (group, channel, until))
         self._count("members_size", size)
         return Fit.YES

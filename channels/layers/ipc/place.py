@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from channels.exceptions import ChannelFull, ChannelsError, LayerUnavailable
+from channels.exceptions import ChannelsError, LayerUnavailable
 from channels.layers.ipc import formats
 from channels.layers.ipc.bells import SUFFIX, Bells
+from channels.layers.ipc.forks import forks
 from channels.layers.ipc.ledger import Ledger
+from channels.layers.ipc.space import NoSpace, Space, no_space
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class Place:
         ValueError: The path is too long for the sockets in it.
     """
 
-    def __init__(self, directory: Path, make_ledger: Callable[[sqlite3.Connection], Ledger]) -> None:
+    def __init__(self, directory: Path, make_ledger: Callable[[sqlite3.Connection, Space], Ledger]) -> None:
         longest = len(os.fsencode(directory)) + 1 + 12 + len(SUFFIX)
         if longest > _LONGEST_SOCKET_PATH:
             raise ValueError(
@@ -79,13 +81,14 @@ class Place:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        forks.watch(self)
 
     def attempt(self, operation: Callable[[Ledger], T]) -> tuple[T, Ledger]:
         """Do ``operation`` in one transaction and return its result, and the ledger that it left.
 
         Raises:
             Busy: Another process is changing the file; nothing was done.
-            ChannelFull: There is no space left for the file.
+            NoSpace: There is no space left for the file.
             LayerUnavailable: The file cannot be used.
         """
         with self._lock:
@@ -96,10 +99,7 @@ class Place:
                 if "locked" in text or "locking" in text:
                     raise Busy from error
                 if "full" in text:
-                    raise ChannelFull(
-                        f"No space is left in {self.directory}: lower 'message_memory', or give the layer another "
-                        "'directory' in CONFIG."
-                    ) from error
+                    raise NoSpace(no_space(self.directory)) from error
                 self._close()
                 raise self.unavailable(f"{text}. If it stays so, stop all processes that use it and remove it") from (
                     error
@@ -120,7 +120,7 @@ class Place:
         connection = self._open()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            ledger = self._make_ledger(connection)
+            ledger = self._make_ledger(connection, Space(self.directory, connection))
             result = operation(ledger)
             ledger.settle()
             connection.execute("COMMIT")
@@ -189,6 +189,15 @@ class Place:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def hold(self) -> None:
+        """Close the file, and open it no more until ``let_go``; it is closed while this process is forked."""
+        self._lock.acquire()
+        self._close()
+
+    def let_go(self) -> None:
+        """Let the next use open the file again."""
+        self._lock.release()
 
     def close(self) -> None:
         """Close the file and give up the bells; the next use opens it again."""

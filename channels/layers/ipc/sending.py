@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from channels import counters, names
-from channels.exceptions import ChannelFull, MessageTooLarge
+from channels.exceptions import ChannelFull, LayerUnavailable, MessageTooLarge
 from channels.layers import encoding
 from channels.layers.base import BaseChannelLayer, Outgoing
 from channels.layers.ipc.ledger import Fit, Ledger, Limits
+from channels.layers.ipc.space import NoSpace, no_space
 from channels.layers.ipc.steps import Plan
 
 logger = logging.getLogger("django.channels.layers")
@@ -27,6 +29,11 @@ def memory_full(limit: str, size: int) -> ChannelFull:
     )
 
 
+def disk_full(directory: Path) -> ChannelFull:
+    """Return the error that says which file system is full, and what to do."""
+    return ChannelFull(no_space(directory))
+
+
 class Parcel(NamedTuple):
     """One message, ready to be put down; a group's has no queue and no capacity of its own."""
 
@@ -40,15 +47,19 @@ class Parcel(NamedTuple):
 class Sender:
     """Plans the sends of one layer."""
 
-    def __init__(self, layer: BaseChannelLayer, limits: Limits) -> None:
+    def __init__(self, layer: BaseChannelLayer, limits: Limits, directory: Path) -> None:
         self._layer = layer
+        self._directory = directory
         self._memory = limits.message_memory
         self._max_bytes = min(encoding.MAX_MESSAGE_BYTES, limits.message_memory)
 
     def send(self, outgoing: Outgoing) -> Plan[None]:
         """Put one message down, or raise why not."""
         parcel = self._pack(outgoing)
-        ((fit, missed),) = yield lambda ledger: self._put(ledger, [parcel], set())
+        try:
+            ((fit, missed),) = yield lambda ledger: self._put(ledger, [parcel], set())
+        except NoSpace as full:
+            raise disk_full(self._directory) from full
         error = self._outcome(parcel, fit, missed)
         if error is not None:
             raise error
@@ -67,9 +78,13 @@ class Sender:
             part = parcels[start : start + ITEMS_PER_CHANGE]
             try:
                 answers = yield self._putting([parcel for _, parcel in part], frozenset(refused))
-            except ChannelFull as error:  # No space for the file: none of this part was sent.
-                for position, _ in part:
-                    outcomes[position] = error
+            except LayerUnavailable as error:  # None of this part was sent.
+                is_full = isinstance(error, NoSpace)
+                if not start and not is_full:
+                    raise
+                for position, parcel in part:
+                    outcomes[position] = disk_full(self._directory) if is_full else error
+                    refused.add(parcel.queue)
                 continue
             for (position, parcel), (fit, missed) in zip(part, answers, strict=True):
                 outcomes[position] = self._outcome(parcel, fit, missed)
@@ -126,4 +141,6 @@ class Sender:
         counters.add("message.refused.full")
         if fit is Fit.QUEUE_FULL:
             return self._layer.channel_full(parcel.name)
+        if fit is Fit.NO_SPACE:
+            return disk_full(self._directory)
         return memory_full("message_memory", self._memory)

@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from channels import counters
@@ -20,6 +21,10 @@ from channels.layers.ipc.place import LOCK_SECONDS, Busy, Place, pauses
 logger = logging.getLogger("django.channels.layers")
 
 T = TypeVar("T")
+
+
+WAKE_SECONDS = 0.1
+"""How long the file is waited for to wake another in the place of one that was killed; an event loop waits with it."""
 
 
 class Wait(NamedTuple):
@@ -125,7 +130,9 @@ class Runner:
             logger.warning("%d messages expired unread, the first on %s.", len(ledger.expired), ledger.expired[0])
         dead = [queue for bell, queue in ledger.woken if not self.place.bells.ring(bell)]
         if dead:
-            self.change(lambda ledger: _wake_others(ledger, dead))
+            # What was done is done, whatever comes of this. Who is not woken looks after a second.
+            with suppress(LayerUnavailable):
+                self.change(lambda ledger: _wake_others(ledger, dead), WAKE_SECONDS)
         return result
 
     def close(self) -> None:
