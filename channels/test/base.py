@@ -211,15 +211,10 @@ class apply_routes:
                 f"apply_routes decorates functions and classes derived from unittest.TestCase; "
                 f"{test_case.__qualname__} is none. Decorate its methods, or use the fixture channel_routes."
             )
-        set_up = test_case.setUp
-
-        @functools.wraps(set_up)
-        def routed_set_up(test: Any) -> None:
-            self.__enter__()
-            test.addCleanup(self.__exit__)
-            set_up(test)
-
-        test_case.setUp = routed_set_up
+        is_first = _ROUTED not in vars(test_case)
+        setattr(test_case, _ROUTED, [self, *vars(test_case).get(_ROUTED, ())])
+        if is_first:
+            test_case.setUp = _routed(test_case.setUp)
         return test_case
 
     def _decorate_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -238,6 +233,27 @@ class apply_routes:
                 return function(*args, **kwargs)
 
         return routed
+
+
+_ROUTED = "_channel_routes"
+"""Attribute of a decorated class: its ``apply_routes``, the outermost first."""
+
+
+def _routed(set_up: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(set_up)
+    def routed_set_up(test: Any) -> None:
+        if _ROUTED not in vars(test):  # Else by the class that this one is derived from.
+            with ExitStack() as stack:
+                # Those of a class win over those of its bases.
+                for each in reversed(type(test).__mro__):
+                    for routes in vars(each).get(_ROUTED, ()):
+                        stack.enter_context(routes)
+                setattr(test, _ROUTED, ())
+                stack.callback(delattr, test, _ROUTED)
+                test.addCleanup(stack.pop_all().close)
+        set_up(test)
+
+    return routed_set_up
 
 
 def _as_routing(routes: Any) -> Any:

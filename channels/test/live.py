@@ -2,6 +2,7 @@
 
 import inspect
 import secrets
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -137,8 +138,10 @@ def _test_layer() -> Iterator[ChannelLayerWrapper]:
         raise ImproperlyConfigured("ChannelLiveServerTestCase does not support multiple CHANNEL_LAYERS at this time")
     if DEFAULT_CHANNEL_LAYER not in configs:
         raise InvalidChannelLayerError("CHANNEL_LAYERS has no layer 'default', which a live server needs.")
-    changed = {DEFAULT_CHANNEL_LAYER: _with_own_keys(configs[DEFAULT_CHANNEL_LAYER])}
-    with override_settings(CHANNEL_LAYERS=changed):
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="channels-"))
+        changed = {DEFAULT_CHANNEL_LAYER: _with_own_place(configs[DEFAULT_CHANNEL_LAYER], directory)}
+        stack.enter_context(override_settings(CHANNEL_LAYERS=changed))
         layer = channel_layers.make_test_backend(DEFAULT_CHANNEL_LAYER)
         channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
         _flush(layer)
@@ -146,10 +149,12 @@ def _test_layer() -> Iterator[ChannelLayerWrapper]:
             yield layer
         finally:
             _flush(layer)
+            if hasattr(layer, "close"):
+                layer.close()
 
 
-def _with_own_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """Return ``config`` with prefixes that no other test has: tests that run at the same time may share a server."""
+def _with_own_place(config: dict[str, Any], directory: str) -> dict[str, Any]:
+    """Return ``config`` with prefixes, or a directory, that no other test has: some may run at the same time."""
     path = config.get("BACKEND", "")
     if "TEST_CONFIG" not in config or not path:
         return config
@@ -157,6 +162,8 @@ def _with_own_keys(config: dict[str, Any]) -> dict[str, Any]:
         known = inspect.signature(import_string(OLD_BACKENDS.get(path, path))).parameters
     except ImportError:
         return config  # Making the layer says it better.
+    if "directory" in known:
+        return {**config, "TEST_CONFIG": {**config["TEST_CONFIG"], "directory": directory}}
     own = secrets.token_hex(4)
     prefixes = {
         name: f"{config['TEST_CONFIG'].get(name, 'test-')}{own}:"

@@ -202,6 +202,33 @@ class ClientTests(ChannelTestCase):
         assert self.get_next_message("somebody").content == {"text": "at once"}
 
 
+@apply_routes(route("a", repr))
+class RoutedTests(ChannelTestCase):
+    """A class with routes, and one that is derived from it."""
+
+    consumer = repr
+
+    def setUp(self):
+        """See the routes already."""
+        self.found = Client().get_consumer_by_channel("a")
+
+    def test_class_is_routed(self):
+        """By the routes of the class itself."""
+        assert self.found is Client().get_consumer_by_channel("a") is type(self).consumer
+
+
+@apply_routes(route("a", str))
+class DerivedRoutedTests(RoutedTests):
+    """Its own routes rule, not those of its base."""
+
+    consumer = str
+
+    def setUp(self):
+        """Do something first, as test cases do."""
+        assert Client().get_consumer_by_channel("a") is str
+        super().setUp()
+
+
 class RoutesTests(ChannelTestCase):
     """What ``apply_routes`` does not take."""
 

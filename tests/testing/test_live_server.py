@@ -20,6 +20,7 @@ from tests.support.redis import RedisServer
 from tests.testing import live_site
 
 REDIS = "channels.layers.redis.RedisChannelLayer"
+IPC = "channels.layers.ipc.IPCChannelLayer"
 IN_MEMORY = "channels.layers.inmemory.ChannelLayer"
 
 
@@ -40,19 +41,21 @@ def fetch(url: str) -> list[str]:
 
 @pytest.fixture
 def layers(settings: Any, redis_server: RedisServer) -> Callable[[str], None]:
-    """A function that sets the site up on a layer: ``redis`` or ``inmemory``."""
+    """A function that sets the site up on a layer: ``redis``, ``ipc`` or ``inmemory``."""
     settings.ROOT_URLCONF = "tests.testing.live_site"
 
     def use(kind: str) -> None:
         config: dict[str, Any] = {"BACKEND": IN_MEMORY, "TEST_CONFIG": {}}
         if kind == "redis":
             config = {"BACKEND": REDIS, "TEST_CONFIG": {"hosts": [redis_server.url]}}
+        elif kind == "ipc":
+            config = {"BACKEND": IPC, "TEST_CONFIG": {"prefix": "tests"}}
         settings.CHANNEL_LAYERS = {"default": {**config, "ROUTING": "tests.testing.live_site.routing"}}
 
     return use
 
 
-@pytest.mark.parametrize("kind", ["redis", "inmemory"])
+@pytest.mark.parametrize("kind", ["redis", "ipc", "inmemory"])
 def test_pages_and_sockets_are_served_by_other_processes(layers: Callable[[str], None], kind: str) -> None:
     """A view and a consumer answer, from the worker's process; all processes end with the block."""
     layers(kind)
@@ -64,7 +67,7 @@ def test_pages_and_sockets_are_served_by_other_processes(layers: Callable[[str],
             assert socket.recv(10) == "hello"
         pids = [process.pid for process in live.processes]
     assert pid in pids
-    assert len(pids) == (2 if kind == "redis" else 1)
+    assert len(pids) == (1 if kind == "inmemory" else 2)
     assert os.getpid() not in pids
     assert not any(map(is_running, pids))
 
