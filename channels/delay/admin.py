@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 from django.utils.translation import ngettext
 
 from channels.delay.models import DelayedMessage
-from channels.delay.sending import send_messages
+from channels.delay.sending import BATCH, send_messages
 from channels.exceptions import LayerUnavailable
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
 
@@ -44,10 +44,10 @@ class DelayedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def send_now(self, request: HttpRequest, queryset: QuerySet[DelayedMessage]) -> None:
         """Send the chosen messages on the default layer."""
         keys = list(queryset.values_list("pk", flat=True))
+        layer, count = channel_layers[DEFAULT_CHANNEL_LAYER], 0
         try:
-            count = send_messages(
-                channel_layers[DEFAULT_CHANNEL_LAYER], DelayedMessage.objects.filter(pk__in=keys), len(keys)
-            )
+            for first in range(0, len(keys), BATCH):
+                count += send_messages(layer, DelayedMessage.objects.filter(pk__in=keys[first : first + BATCH]))
         except LayerUnavailable as error:
             self.message_user(request, f"The channel layer cannot be reached: {error}", messages.ERROR)
         else:

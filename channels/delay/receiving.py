@@ -14,6 +14,10 @@ CHANNEL = "asgi.delay"
 """The channel that the delay server reads."""
 
 
+_LAST_DATE = datetime.max - timedelta(days=2)
+"""Later ones are past what a date can be in some time zones, those of databases and of pages among them."""
+
+
 class InvalidDelay(ValueError):
     """A message to the delay server that does not say what to send where and when."""
 
@@ -49,10 +53,13 @@ def read_request(content: Content, mark: str | None = None) -> DelayedMessage:
 def _read_due_date(delay: Any) -> datetime:
     if not isinstance(delay, int | float) or isinstance(delay, bool) or not delay >= 0:
         raise InvalidDelay(f"its delay is not a number of milliseconds, 0 or more, but {delay!r}")
+    now = timezone.now()
     try:
-        return timezone.now() + timedelta(milliseconds=delay)
-    except OverflowError as error:
-        raise InvalidDelay(f"its delay of {delay!r} milliseconds is too long") from error
+        if (due_date := now + timedelta(milliseconds=delay)) <= _LAST_DATE.replace(tzinfo=now.tzinfo):
+            return due_date
+    except OverflowError:
+        pass
+    raise InvalidDelay(f"its delay of {delay!r} milliseconds is too long")
 
 
 def make_request(message: DelayedMessage) -> Content:

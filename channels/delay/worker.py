@@ -27,6 +27,9 @@ logger = logging.getLogger("django.channels")
 RECEIVE_LIMIT = 256
 """Most messages taken into the database at once; what a server holds when it is killed."""
 
+LONGEST_WAIT = 1.0
+"""How long one receive waits at most, in seconds: a server that is told to stop sees it when that is over."""
+
 LATE_SECONDS = 0.3
 """How much longer than asked a layer may wait: Redis looks at its clock ten times a second only."""
 
@@ -108,7 +111,7 @@ class Worker:
             return []  # The database did not take them yet; let others have what follows.
         until_look = max(0.0, self._next_look - time.monotonic())
         until_due = until_look + LATE_SECONDS if self._next_due is None else self._seconds_until(self._next_due)
-        wait = min(until_look, until_due - LATE_SECONDS)
+        wait = min(until_look, until_due - LATE_SECONDS, LONGEST_WAIT)
         deliveries: list[Delivery] = self.channel_layer.receive_batch([CHANNEL], RECEIVE_LIMIT, max(0.0, wait))
         if wait <= 0 and not deliveries:
             time.sleep(max(0.0, min(NEAR_SECONDS, until_look, until_due)))

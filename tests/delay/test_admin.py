@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from channels.delay.admin import DelayedMessageAdmin
 from channels.delay.models import DelayedMessage
+from channels.delay.sending import BATCH
 from channels.exceptions import LayerUnavailable
 from channels.registry import channel_layers
 from tests.support.connection import make_layer
@@ -82,6 +83,24 @@ def test_chosen_messages_are_sent_now(page, waiting, layer):
     assert "1 message was taken care of." in answer.content.decode()
     assert layer.receive(["emails"])[1] == {"to": "ada"}
     assert not DelayedMessage.objects.exists()
+
+
+def test_any_number_of_messages_is_sent_now(page, layer, monkeypatch):
+    """In the transactions that delay servers make: a database takes so many keys in one statement, and no more."""
+    DelayedMessage.objects.bulk_create(
+        [DelayedMessage(channel_name=f"emails.{n}", content="{}", delay=3_600_000) for n in range(BATCH + 1)]
+    )
+    send_batch, sizes = layer.send_batch, []
+
+    def count(batch):
+        sizes.append(len(batch))
+        return send_batch(batch)
+
+    monkeypatch.setattr(layer, "send_batch", count, raising=False)
+    chosen = {"action": "send_now", "_selected_action": ["1"], "select_across": "1"}
+    answer = page.post(reverse(LIST), chosen, follow=True)
+    assert f"{BATCH + 1} messages were taken care of." in answer.content.decode()
+    assert sizes == [BATCH, 1]
 
 
 def test_page_says_that_the_layer_is_gone(page, waiting, layer, monkeypatch):

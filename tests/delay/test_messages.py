@@ -84,6 +84,10 @@ def test_content_that_json_cannot_carry_is_refused():
 
 # What is asked for
 
+UNTIL_THE_LAST_DATE_MS = (datetime.datetime.max - timezone.now().replace(tzinfo=None)) / datetime.timedelta(
+    milliseconds=1
+)
+
 
 @given(
     st.fixed_dictionaries(
@@ -118,6 +122,7 @@ def test_request_is_read_and_made_again(request_):
         ({"delay": float("nan")}, "delay is not a number"),
         ({"delay": float("inf")}, "too long"),
         ({"delay": 10**30}, "too long"),
+        ({"delay": UNTIL_THE_LAST_DATE_MS - 10**7}, "too long"),
     ],
 )
 def test_bad_request_says_what_is_wrong(change, text):

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 
 from channels import counters
@@ -259,7 +260,29 @@ def test_message_that_comes_again_after_it_was_sent(transactional_db, durable):
     assert contents == [{"n": 1}]
 
 
+# The command
+
+
+def test_database_that_cannot_serve_is_refused(db, monkeypatch):
+    """Oracle: the server would fail again and again, and say that the database is out of reach."""
+    monkeypatch.setattr(ChannelLayerWrapper, "local_only", lambda self: False)
+    monkeypatch.setattr(connections["default"], "vendor", "oracle")
+    with pytest.raises(CommandError, match="cannot be kept in Oracle"):
+        call_command("rundelay")
+
+
 # Signals
+
+
+def test_server_that_seldom_looks_at_the_database_stops_soon(db, layer):
+    """It does not wait for the next look."""
+    server = Server(layer, database_sleep_duration=3600)
+    timer = threading.Timer(0.5, server.sigterm_handler, (15, None))
+    timer.start()
+    started = time.monotonic()
+    server.run()
+    timer.join()
+    assert time.monotonic() - started < 30
 
 
 def test_signal_stops_the_server(db, layer):

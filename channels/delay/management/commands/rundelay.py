@@ -46,7 +46,11 @@ class Command(BaseCommand):
             )
         if not options["sleep"] > 0:
             raise CommandError("--sleep must be more than 0 seconds.")
-        if DelayedMessage._meta.db_table not in connections[database()].introspection.table_names():
+        connection = connections[database()]
+        if connection.vendor == "oracle":
+            # It neither locks some of the rows that are due nor passes over what is stored already.
+            raise CommandError("Delayed messages cannot be kept in Oracle: route them to another database.")
+        if DelayedMessage._meta.db_table not in connection.introspection.table_names():
             raise CommandError("The table of delayed messages is not there: run manage.py migrate.")
         self.logger.info("Running delay server against channel layer %s", layer)
         self.make_worker(layer, options).run()
