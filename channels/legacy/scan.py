@@ -83,6 +83,10 @@ def _read(path: Path, root: Path, project: Project) -> Iterator[Finding]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Old escapes in strings are not our subject.
                 tree = ast.parse(text)
+        except (ValueError, RecursionError, MemoryError) as error:  # A null byte; one expression of thousands of parts.
+            what = f"Python cannot parse the file: {error or 'it is too complex'}."
+            fix = "Look at it yourself; it was left out of this report."
+            yield Finding(shown, 1, "unreadable", Weight.DIFFERS, what, fix)
         except SyntaxError as error:
             what = f"Not Python 3: {error.msg}."
             fix = "Translate the file; everything else in it was left out of this report."

@@ -97,6 +97,9 @@ class Doctor:
             yield from self._count_processes(picture, wanted)
             yield from self._look_at_channels(picture, wanted)
             yield from self._send_probes(picture, wanted)
+        except ChannelFull as error:
+            # Not a channel of the site: those are looked at, and probes to them may fail.
+            yield Finding(Level.BROKEN, "layer", f"The layer takes no message: {error}")
         except LayerUnavailable as error:
             yield Finding(
                 *(Level.BROKEN, "layer", str(error)),

@@ -18,6 +18,8 @@ from channels import counters, timings
 from channels.exceptions import LayerUnavailable
 from channels.types import Content
 
+LAST_PORT = 65_535
+
 MOST_PORTS = 100
 """How many ports are tried: the processes of one machine beside each other."""
 
@@ -187,9 +189,9 @@ def serve(sources: Sources, address: str) -> str:
         OSError: No port is free, or the host is not this machine.
     """
     host, _, first = address.rpartition(":")
-    if not host or not first.isdecimal():
+    if not host or not first.isdecimal() or int(first) > LAST_PORT:
         raise ValueError(f"CHANNELS_METRICS must be like '127.0.0.1:9400', not {address!r}.")
-    for port in range(int(first), int(first) + MOST_PORTS):
+    for port in range(int(first), min(int(first) + MOST_PORTS, LAST_PORT + 1)):
         try:
             start_http_server(port, host.strip("[]"))
         except OSError as error:

@@ -298,6 +298,12 @@ def test_what_is_not_the_projects_is_not_read(codes_of):
     assert codes_of({**files, "env/pyvenv.cfg": ""}) == []
 
 
+def test_file_that_is_too_much_for_python_is_named(codes_of):
+    """The others are read all the same."""
+    files = {"deep.py": f"x = {'-' * 10_000}1", "nul.py": "x = 1\0", "today.py": "import urllib2"}
+    assert {code for _, code in codes_of(files)} >= {"unreadable", "python-2"}
+
+
 def test_file_that_is_not_text_is_named(tmp_path):
     """The rest of the report is not lost."""
     (tmp_path / "old.py").write_bytes(b"name = '\xff'\n")

@@ -89,6 +89,15 @@ def test_peek_shows_messages_and_leaves_them(site: Site) -> None:
     assert site.command("peek", "test.slow") == "Nothing waits on test.slow.\n"
 
 
+def test_peek_shows_what_is_nested_deeply(site: Site) -> None:
+    """A stranger may have sent more than can be followed."""
+    content: dict[str, Any] = {}
+    for _ in range(480):
+        content = {"in": content}
+    site.layer.send("test.slow", content)
+    assert "... (1)" in site.command("peek", "test.slow")
+
+
 def test_send_reaches_channels_and_groups(site: Site) -> None:
     """The content is JSON."""
     site.layer.group_add("room", "test.member")

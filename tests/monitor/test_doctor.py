@@ -4,10 +4,14 @@ import contextlib
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from channels.exceptions import ChannelFull
+from channels.layers.ipc import IPCChannelLayer
+from channels.observe.doctor import Doctor, Level
+from channels.registry import ChannelLayerWrapper
 from tests.monitor.conftest import CAPACITY, Site
 from tests.support.detour import detour
 from tests.support.processes import wait_for
@@ -95,6 +99,15 @@ def test_doctor_names_the_slow_redis(redis_server: RedisServer, use_layer: Calla
     slow = re.search(r"^slow    layer: The layer is slow: .* answers within (\d+)", report, re.MULTILINE)
     assert slow, report
     assert int(slow[1]) >= 140
+
+
+def test_doctor_names_the_layer_that_takes_nothing(tmp_path: Path) -> None:
+    """Not one channel is full but the layer: it has no room for a probe."""
+    layer = ChannelLayerWrapper(IPCChannelLayer(directory=tmp_path / "place", message_memory=100), "default", [])
+    (finding,) = Doctor(layer).examine()
+    layer.close()
+    assert (finding.level, finding.hop) == (Level.BROKEN, "layer")
+    assert "raise 'message_memory'" in finding.text
 
 
 def test_doctor_names_the_clock_that_is_wrong(site: Site) -> None:

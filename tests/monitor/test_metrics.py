@@ -158,7 +158,7 @@ def test_each_end_of_a_handshake_has_an_outcome() -> None:
     assert handshakes() - before == len(refusals)
 
 
-@pytest.mark.parametrize("address", ["9400", "localhost", "localhost:http"])
+@pytest.mark.parametrize("address", ["9400", "localhost", "localhost:http", "localhost:65536"])
 def test_address_that_is_none_is_refused(address: str) -> None:
     """The error says what it should look like."""
     with pytest.raises(ValueError, match=r"CHANNELS_METRICS must be like '127\.0\.0\.1:9400'"):

@@ -7,6 +7,9 @@ from channels.observe.overview import Overview, ProcessRow
 
 _SHOWN_BYTES = 60
 
+_SHOWN_LEVELS = 20
+"""Of lists in lists; what a stranger sent may be deeper than Python can follow."""
+
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table with a title; the first column is text, numbers stand on the right."""
@@ -31,12 +34,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f}s"
 
 
-def brief(value: Any) -> Any:
-    """Return ``value`` with long texts and bytes cut, to be shown as it is."""
+def brief(value: Any, levels: int = _SHOWN_LEVELS) -> Any:
+    """Return ``value`` with long texts and bytes, and what is nested deeply, cut, to be shown as it is."""
+    if isinstance(value, Mapping | list | tuple) and not levels:
+        return f"... ({len(value)})"
     if isinstance(value, Mapping):
-        return {key: brief(item) for key, item in value.items()}
+        return {key: brief(item, levels - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [brief(item) for item in value]
+        return [brief(item, levels - 1) for item in value]
     if isinstance(value, str | bytes) and len(value) > _SHOWN_BYTES:
         return f"{value[:_SHOWN_BYTES]!r}... ({len(value)})"
     return value

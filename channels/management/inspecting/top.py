@@ -46,8 +46,9 @@ def run(layer: Any, interval: float) -> None:
 
 def _trouble(error: LayerUnavailable) -> Any:
     from rich.panel import Panel
+    from rich.text import Text
 
-    return Panel(str(error), title="The layer cannot be reached", border_style="red")
+    return Panel(Text(str(error)), title="The layer cannot be reached", border_style="red")
 
 
 def _draw(picture: Overview, before: Overview) -> Any:
