@@ -141,11 +141,9 @@ def websocket_disconnect(*, reply_channel: str, path: str, order: int, code: int
 # What consumers make
 
 
-def http_response(
-    status: int, headers: Iterable[tuple[bytes, bytes]] = (), content: bytes = b"", *, more_content: bool = False
-) -> Content:
-    """Return the content of the first (or only) message of an HTTP response."""
-    return {"status": status, "headers": list(headers), "content": content, "more_content": more_content}
+def http_response(status: int, headers: Iterable[tuple[bytes, bytes]] = (), content: bytes = b"") -> Content:
+    """Return the content of the only message of an HTTP response."""
+    return {"status": status, "headers": list(headers), "content": content, "more_content": False}
 
 
 def http_response_chunk(content: bytes = b"", *, more_content: bool = False, closed: bool = False) -> Content:
@@ -157,9 +155,9 @@ def http_response_chunk(content: bytes = b"", *, more_content: bool = False, clo
     return {**chunk, "closed": True} if closed else chunk
 
 
-def websocket_accept(subprotocol: str | None = None) -> Content:
+def websocket_accept() -> Content:
     """Return the reply that accepts a handshake."""
-    return {"accept": True} if subprotocol is None else {"accept": True, "subprotocol": subprotocol}
+    return {"accept": True}
 
 
 def websocket_deny(status: int | None = None, reason: str = "") -> Content:

@@ -136,6 +136,7 @@ def site(
     try:
         processes.start(["-m", "django", "runworker", "--threads", "2"])
         with serve(request.param, "tests.abuse.site.asgi:application", processes) as server:
+            processes.wait_for_log("Listening on channels", 2)
             yield Site(server)
             (directory / "log.txt").write_text(without_tracebacks_of_servers(processes.log()))
     finally:

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
 
 from channels import Group
@@ -82,13 +81,6 @@ def bind():
         return type(base)("Bound", (base,), body)
 
     return declare
-
-
-@pytest.fixture
-def no_sessions(transactional_db):
-    """Fail if a session is stored."""
-    yield
-    assert not Session.objects.exists()
 
 
 def is_postgres():

@@ -84,10 +84,10 @@ def test_message_waits_and_is_sent(db, layer):
 def test_messages_are_sent_in_the_order_of_their_times(db, layer):
     """Whatever the order they came in."""
     contents, look = collector(layer)
-    for delay in (400, 200, 300):
+    for delay in (900, 300, 600):
         ask(layer, delay, n=delay)
     Server(layer).run_until(lambda: look() == 3)
-    assert [content["n"] for content in contents] == [200, 300, 400]
+    assert [content["n"] for content in contents] == [300, 600, 900]
 
 
 def test_message_of_an_hour_waits(db, layer):

@@ -57,6 +57,10 @@ class Promise:
     keeps_rooms: bool = True
     back_within: float | None = None
 
+    def is_late(self, serving: float) -> bool:
+        """Return whether processes served again only after ``serving`` seconds although sooner was promised."""
+        return self.back_within is not None and serving > self.back_within
+
     def broken(self, mode: Mode, verdict: Verdict, serving: float) -> list[str]:
         """Return what ``verdict`` says against this promise, and against what is always promised."""
         always = [
@@ -71,6 +75,6 @@ class Promise:
             (self.gaps or verdict.out_of_order == 0, "messages of an ordered socket were given up"),
             (self.repeated.holds(verdict.repeated), f"repeated more than promised: {self.repeated.text}"),
             (self.unanswered.holds(verdict.unanswered), f"unanswered more than promised: {self.unanswered.text}"),
-            (self.back_within is None or serving <= self.back_within, f"served again after {serving:.1f} s only"),
+            (not self.is_late(serving), f"served again after {serving:.1f} s only"),
         ]
         return [text for is_kept, text in always + own if not is_kept]

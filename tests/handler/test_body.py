@@ -103,7 +103,7 @@ def test_body_that_stays_away_times_out(layer):
     start = time.monotonic()
     with pytest.raises(RequestTimeout, match=r"0\.05 seconds"):
         read_body(upload(layer), timeout=0.05)
-    assert 0.05 <= time.monotonic() - start < 2
+    assert 0.05 <= time.monotonic() - start < 30
 
 
 def test_body_that_stops_half_way_times_out(layer):
@@ -127,7 +127,7 @@ def test_impatient_request_takes_what_is_there(layer):
 
 def test_large_body_may_take_longer_than_the_timeout(layer, monkeypatch):
     """Time is added for what arrived, at the slowest rate that is still an upload."""
-    monkeypatch.setattr(request, "SLOWEST_UPLOAD", 10)
+    monkeypatch.setattr(request, "SLOWEST_UPLOAD", 1)
     put(layer, b"ten bytes.", more_content=True)
     sender = threading.Timer(0.1, put, (layer, b"end"))
     sender.start()

@@ -15,7 +15,7 @@ from tests.support.redis import RedisServer
 from tests.support.wire import Wire
 
 PASSWORD = "correct-horse-battery"
-SECONDS = 20
+SECONDS = 60
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -75,6 +75,7 @@ def site(newest_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) ->
         processes.start(["-m", "django", "runserver", "--noworker", "--noreload", f"127.0.0.1:{port}"])
         processes.start(["-m", "django", "runworker", "--threads", "2"])
         processes.wait_for_port(port)
+        processes.wait_for_log("Listening on channels", 2)
         with Wire(port) as wire:
             host = (b"host", b"127.0.0.1")
             assert wire.ask("/admin/login/", headers=[host]).status == 200, processes.log()

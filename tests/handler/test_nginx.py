@@ -19,7 +19,7 @@ from tests.support.pages import pages
 from tests.support.processes import ROOT, free_port
 from tests.support.redis import RedisServer
 
-SECONDS = 20
+SECONDS = 60
 
 FORGED = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "http", "x-real-ip": "203.0.113.9"}
 

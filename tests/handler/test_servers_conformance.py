@@ -37,7 +37,7 @@ WITH_BODY = {name: given for name, given in ON_THE_WIRE.items() if given.get("bo
 
 DEBUG = (b"x-debug", b"1")
 
-FREED_SECONDS = 5
+FREED_SECONDS = 15
 """How long a client that has gone may hold a worker; it is about a second, but machines are busy."""
 
 

@@ -525,13 +525,13 @@ async def test_request_is_answered() -> None:
 @in_loop
 async def test_response_in_chunks_reaches_the_client_as_it_comes() -> None:
     """Nothing waits for the end."""
-    async with serving(http_timeout=0.1) as (app, consumer):
+    async with serving(http_timeout=1.0) as (app, consumer):
         server = request(app)
         channel = (await consumer.take("http.request"))["reply_channel"]
         await consumer.layer.asend(channel, {**WHOLE, "more_content": True})
         assert (await server.take())["type"] == "http.response.start"
         assert (await server.take())["body"] == b"hello"
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1.2)  # Longer than an answer may take; nothing happens that could be waited for.
         await consumer.layer.asend(channel, {"content": b"end"})
         assert [event["body"] for event in await server.end()] == [b"end"]
 
@@ -653,7 +653,7 @@ async def test_long_body_comes_in_parts_with_back_pressure() -> None:
 @in_loop
 async def test_first_piece_of_a_body_may_be_longer_than_a_message() -> None:
     """Servers hand over pieces of any size; the rest is read without delay."""
-    async with serving(body_part_bytes=10, http_timeout=0.3) as (app, consumer):
+    async with serving(body_part_bytes=10, http_timeout=10.0) as (app, consumer):
         server = request(app, b"x" * 25, b"y" * 25, method="POST")
         content = await consumer.take("http.request")
         parts = [await consumer.take(content["body_channel"]) for _ in range(4)]

@@ -243,7 +243,7 @@ async def test_handshake_that_a_consumer_refuses_is_counted() -> None:
 @in_loop
 async def test_handshake_that_nobody_decides_is_counted() -> None:
     """Refused in the end; replies that decide nothing are counted as well."""
-    async with serving(websocket_connect_timeout=0.2) as (app, consumer):
+    async with serving(websocket_connect_timeout=1.0) as (app, consumer):
         with grows("websocket.refused.timeout"), grows("websocket.dropped.undecided"):
             server = socket(app)
             channel = (await consumer.take("websocket.connect"))["reply_channel"]

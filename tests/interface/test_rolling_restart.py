@@ -21,7 +21,7 @@ from tests.support.processes import ROOT, Processes, free_port, stop, wait_for
 from tests.support.redis import RedisServer
 from tests.support.servers import COMMANDS
 
-SECONDS = 30
+SECONDS = 60
 
 SITE = """
 {upstream}
@@ -157,6 +157,7 @@ def test_restarts_of_two_interfaces_behind_nginx_show_no_client_an_error(
     try:
         processes.start(["-m", "django", "runworker", "--threads", "4"])
         servers = {own: start(own) for own in ports.values()}
+        processes.wait_for_log("Listening on channels", 4)
         configuration = SITE.format(upstream=upstream, port=port, next_upstream=next_upstream)
         with nginx(tmp_path, configuration, port) as log, busy(port) as clients:
             clients.wait_for_rounds()

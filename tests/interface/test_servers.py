@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.processes import Processes, wait_for
 from tests.support.servers import COMMANDS, DENIES_WITH_STATUS, REPORTS_CLOSE_CODES, Server, serve
 
-SECONDS = 10
+SECONDS = 60
 
 
 class Site:
@@ -83,6 +83,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if way == "redis":
             processes.start(["-m", "django", "runworker"])
         with serve(name, app, processes) as server:
+            processes.wait_for_log("Listening on channels")
             yield Site(server, journal)
     finally:
         processes.stop()

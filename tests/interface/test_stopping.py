@@ -16,7 +16,7 @@ from tests.support.processes import Processes, wait_for
 from tests.support.redis import RedisServer, find_newest
 from tests.support.servers import COMMANDS, RESTART_CODES, Server, serve
 
-SECONDS = 15
+SECONDS = 60
 
 
 @contextmanager
@@ -30,6 +30,8 @@ def site(name: str, directory: Path, **environment: str) -> Iterator[tuple[Serve
         if "PROJECT_REDIS" in environment:
             processes.start(["-m", "django", "runworker"])
         with serve(name, "tests.interface.project.asgi:application", processes) as server:
+            if "PROJECT_REDIS" in environment:
+                processes.wait_for_log("Listening on channels")
             yield server, journal
     finally:
         processes.stop()
@@ -69,7 +71,7 @@ def can_echo(server: Server) -> bool:
     try:
         with connect(f"{server.ws_url}/echo/", open_timeout=SECONDS) as client:
             client.send("x")
-            return client.recv(2) == "x"
+            return client.recv(SECONDS) == "x"
     except (InvalidStatus, ConnectionClosed, TimeoutError):
         return False
 
@@ -95,7 +97,7 @@ def test_site_recovers_when_redis_comes_back(tmp_path: Path, own_redis: RedisSer
         with pytest.raises(InvalidStatus) as caught, connect(f"{server.ws_url}/echo/"):
             pass
         assert caught.value.response.status_code == 503
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         own_redis.start()
         assert wait_for(lambda: can_echo(server), "an echo after the outage")
         assert httpx.get(f"{server.url}/page/", timeout=SECONDS, trust_env=False).status_code == 200

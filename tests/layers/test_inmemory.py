@@ -137,7 +137,7 @@ def test_each_waiting_thread_gets_a_message(layer: ChannelLayer) -> None:
     for number in range(4):
         layer.send("test.a" if number % 2 else "test.b", {})
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(map(str, results)) == ["test.a", "test.a", "test.b", "test.b"]
 
 
@@ -154,7 +154,7 @@ def test_event_loops_of_several_threads_wait_beside_each_other(layer: ChannelLay
     for queue in ("test.q!", "test.r!", "test.p!"):
         layer.send(queue + "one", {})
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(map(str, results)) == ["test.p!one", "test.q!one", "test.r!one"]
 
 

@@ -229,14 +229,14 @@ def test_waiting_on_two_shards_is_ended_by_either(
     for shard in (0, 1, 1, 0):
         received: list[Any] = []
         thread = threading.Thread(
-            target=lambda received=received: received.extend(layer.receive_batch(list(queues.values()), 1, 5.0))
+            target=lambda received=received: received.extend(layer.receive_batch(list(queues.values()), 1, 60.0))
         )
         thread.start()
         started = time.monotonic()
         layer.send(queues[shard] + "one", {"n": shard})
-        thread.join(10)
+        thread.join(60)
         assert [d.content["n"] for d in received] == [shard]
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30
 
 
 # Statistics and encryption

@@ -21,7 +21,7 @@ RATE = int(os.environ.get("FAILOVER_RATE", "500"))
 
 WORKERS = 2
 
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 10.0
 """How long after the Sentinel's own failover messages flow again at the latest."""
 
 pytestmark = pytest.mark.slow

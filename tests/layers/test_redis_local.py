@@ -79,7 +79,7 @@ def test_receive_waits_for_channels_of_both_kinds(machine: Make) -> None:
         thread.start()
         time.sleep(0.02)  # So that it waits; if it does not yet, nothing changes.
         layer.send(channel, {})
-        thread.join(5)
+        thread.join(60)
         assert received == [Delivery((channel,), {})]
 
 

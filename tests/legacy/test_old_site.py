@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.processes import Processes, free_port, wait_for
 
 MANAGE = ["-m", "django"]
-SECONDS = 10
+SECONDS = 60
 
 
 class OldSite:

@@ -187,6 +187,7 @@ def test_full_channel_at_the_end_of_a_consumer_is_retried(default_layer, consume
     for n in range(3):
         default_layer.send("c", {"n": n})
     taken = []
+    monkeypatch.setattr(pending_message_store, "retry_time", 60)
     monkeypatch.setattr("channels.pending.time.sleep", lambda seconds: taken.extend(received(default_layer, "c")))
     end = consumer()
     Channel("c").send({"n": 3})
@@ -208,6 +209,7 @@ def test_send_is_tried_again_only_if_the_server_was_not_asked(default_layer, con
         error.was_asked = was_asked
         raise error
 
+    monkeypatch.setattr(pending_message_store, "retry_time", 60)
     monkeypatch.setattr(default_layer.channel_layer, "send_batch", away_for_a_moment)
     end = consumer()
     Channel("c").send({"n": 1})

@@ -46,7 +46,7 @@ def test_members_of_a_killed_server_leave_groups_and_its_queue_goes(
         killed_at = time.monotonic()
         sent = 0
         while len(Group("room").channels()) > len(kept):
-            assert time.monotonic() < killed_at + SHORTEST_LIFE + 10, Group("room").channels()
+            assert time.monotonic() < killed_at + SHORTEST_LIFE + 60, Group("room").channels()
             Group("room").send({"text": str(sent)})
             sent += 1
             time.sleep(0.5)

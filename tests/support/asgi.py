@@ -5,7 +5,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-SECONDS = 5.0
+SECONDS = 30.0
 """How long anything awaited here may take."""
 
 

@@ -1,12 +1,11 @@
 """A private Redis Cluster: three masters, with replicas if asked for, stopped by process id."""
 
-import socket
 from collections.abc import Sequence
 
 import redis
 from redis.crc import key_slot
 
-from tests.support.processes import free_port, wait_for
+from tests.support.processes import answers, free_port, wait_for
 from tests.support.redis import RedisServer
 
 SLOTS = 16_384
@@ -16,12 +15,9 @@ NODE_TIMEOUT_MS = 1000
 
 def cluster_port() -> int:
     """Return a free port whose companion for the nodes' own traffic is free, too."""
-    while True:
-        port = free_port()
-        if port + 10_000 < 65_536:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port + 10_000)):
-                    return port
+    while answers(10_000 + (port := free_port())):
+        pass
+    return port
 
 
 class RedisCluster:

@@ -8,7 +8,6 @@ import asyncio
 import io
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from asgiref.sync import async_to_sync
 from django.core.handlers.asgi import ASGIHandler
@@ -146,8 +145,3 @@ def through_wsgi(request: dict[str, Any], body: bytes = b"") -> Exchange:
     status, headers = started[0]
     # Django before 6.1 leaves a space before cookies, which servers take away.
     return Exchange(status, tuple((name, value.strip()) for name, value in headers), content)
-
-
-def quoted(path: str) -> str:
-    """Return ``path`` percent-encoded, as a client sends it."""
-    return quote(path, safe="/")

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.http import Exchange
 
-SECONDS = 20
+SECONDS = 60
 
 
 def make_certificate(directory: Path) -> tuple[Path, Path]:

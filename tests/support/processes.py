@@ -1,26 +1,43 @@
 """Processes that tests start: on free ports, stopped by pid, with their output kept for when something fails."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
+PORTS = range(11_000, 15_000)
+"""Below those that the kernel gives away by itself, so that no connection can have one of them."""
+
+RUNNERS = 16
+"""How many processes of one test run share the ports without getting in each other's way."""
+
+_runner = int(os.environ.get("PYTEST_XDIST_WORKER", "gw15").removeprefix("gw")) % RUNNERS
+_ports = itertools.cycle(PORTS[_runner::RUNNERS])
+_ports = itertools.islice(_ports, random.randrange(len(PORTS) // RUNNERS), None)  # Another test run begins elsewhere.
+
 
 def free_port() -> int:
-    """Return a port of the loopback address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback address that nothing listens on, and that is not given to anyone else soon."""
+    for port in _ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("There is always another one to try.")
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Return the first true value of ``condition``; for things of other programs that nothing announces.
 
     Raises:
@@ -39,7 +56,7 @@ def stop(process: "subprocess.Popen[bytes]", number: signal.Signals = signal.SIG
     if process.poll() is None:
         process.send_signal(number)
     try:
-        return process.wait(20)
+        return process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()

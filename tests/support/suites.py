@@ -39,7 +39,7 @@ def run_on_postgres(server: PostgresServer, *arguments: str) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     return done.returncode, done.stdout

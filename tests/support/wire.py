@@ -9,7 +9,7 @@ import h11
 
 from tests.support.http import Exchange
 
-SECONDS = 20
+SECONDS = 60
 
 Headers = Sequence[tuple[bytes, bytes]]
 

@@ -41,7 +41,7 @@ def run(arguments: list[str], environment: Mapping[str, str], directory: Path = 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     return done.returncode, done.stdout

@@ -45,6 +45,6 @@ def test_pyright_finds_wrong_message_types() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert found_in(done.stdout) == ([], MISTAKES), done.stdout + done.stderr

@@ -95,8 +95,8 @@ def test_runserver_of_an_app_before_ours_is_respected(manage: Callable[..., Proc
 def test_runserver_serves_pages_and_sockets(serve: Callable[..., tuple[Processes, int]]) -> None:
     """It says where and on which layer, and logs each request and socket on one line."""
     processes, port = serve()
-    assert httpx.get(f"http://127.0.0.1:{port}/page/").text == "a page"
-    assert httpx.get(f"http://127.0.0.1:{port}/absent/").status_code == 404
+    assert httpx.get(f"http://127.0.0.1:{port}/page/", timeout=60).text == "a page"
+    assert httpx.get(f"http://127.0.0.1:{port}/absent/", timeout=60).status_code == 404
     with connect(f"ws://127.0.0.1:{port}/socket/"):
         pass
     processes.wait_for_log("DISCONNECT")
@@ -125,21 +125,21 @@ def test_runserver_runs_as_many_workers_as_asked(
     processes, port = serve(*options)
     if workers:
         processes.wait_for_log("Listening on channels", workers)
-        assert httpx.get(f"http://127.0.0.1:{port}/page/").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/page/", timeout=60).status_code == 200
     assert processes.log().count("Listening on channels") == workers
 
 
 def test_requests_without_workers_are_answered_in_time(serve: Callable[..., tuple[Processes, int]]) -> None:
     """With 503 after the time that either spelling of the option sets."""
     _, port = serve("--noworker", "--http_timeout", "0.2")
-    assert httpx.get(f"http://127.0.0.1:{port}/page/").status_code == 503
+    assert httpx.get(f"http://127.0.0.1:{port}/page/", timeout=60).status_code == 503
 
 
 @pytest.mark.parametrize("how", ["option", "no layer"])
 def test_djangos_own_server_runs_without_asgi(serve: Callable[..., tuple[Processes, int]], how: str) -> None:
     """With ``--noasgi``, or where no default layer is configured."""
     _, port = serve("--noasgi") if how == "option" else serve(layers={})
-    response = httpx.get(f"http://127.0.0.1:{port}/page/")
+    response = httpx.get(f"http://127.0.0.1:{port}/page/", timeout=60)
     assert response.headers["server"].startswith("WSGIServer")
     assert response.text == "a page"
 
@@ -151,7 +151,7 @@ def test_static_files_are_served_in_debug(
     """As Django's own command does it."""
     apps = ("django.contrib.staticfiles", "django.contrib.admin", "django.contrib.contenttypes", "channels")
     _, port = serve(*options, "--skip-checks", apps=apps)
-    assert httpx.get(f"http://127.0.0.1:{port}/static/admin/css/base.css").status_code == status
+    assert httpx.get(f"http://127.0.0.1:{port}/static/admin/css/base.css", timeout=60).status_code == status
 
 
 def test_taken_port_is_one_line(serve: Callable[..., tuple[Processes, int]], manage: Callable[..., Processes]) -> None:

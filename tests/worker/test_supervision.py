@@ -242,7 +242,7 @@ def test_health_is_told_to_who_asks(workers: Workers, tmp_path: Path, options: t
 
     def answer(path: str) -> int:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}{path}").status_code
+            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code
         except httpx.TransportError:
             return 0
 
@@ -254,7 +254,7 @@ def test_health_is_told_to_who_asks(workers: Workers, tmp_path: Path, options: t
     workers.send("hold", n=1, until=str(tmp_path / "go"))
     wait_for(lambda: answer("/live") == 503, "Bad health", SECONDS)
     wait_for(lambda: not file.exists(), "The end of the file", SECONDS)
-    assert "with hold" in httpx.get(f"http://127.0.0.1:{port}/live").json()["text"]
+    assert "with hold" in httpx.get(f"http://127.0.0.1:{port}/live", timeout=60).json()["text"]
     (tmp_path / "go").touch()
     wait_for(lambda: answer("/ready") == 200, "Health again", SECONDS)
 
@@ -268,7 +268,10 @@ def test_worker_that_lost_its_layer_lives_and_is_not_ready(tmp_path: Path, own_r
         workers.wait_until_ready()
 
         def answer(path: str) -> int:
-            return httpx.get(f"http://127.0.0.1:{port}{path}").status_code
+            try:
+                return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code
+            except httpx.TransportError:
+                return 0
 
         wait_for(lambda: answer("/ready") == 200, "Readiness", SECONDS)
         own_redis.stop()

@@ -51,7 +51,7 @@ def run():
     yield start
     for worker, thread in running:
         worker.termed = True
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -62,7 +62,7 @@ def test_worker_consumes_in_order_of_arrival(run):
     for n in range(200):
         layer.send("c", {"n": n})
     run(Worker(layer, signal_handlers=False))
-    assert recorder.done.wait(10)
+    assert recorder.done.wait(60)
     assert recorder.got == list(range(200))
 
 
@@ -83,7 +83,7 @@ def test_worker_goes_on_after_any_error(run):
     for channel in ("fails", "bad", "none"):
         layer.send(channel, {})
     layer.send("c", {"n": 1})
-    assert recorder.done.wait(10)
+    assert recorder.done.wait(60)
 
 
 class FlakyLayer(ChannelLayer):
@@ -106,7 +106,7 @@ def test_worker_survives_an_unreachable_layer(run, caplog):
     layer = make_layer(route("c", recorder), layer=FlakyLayer())
     layer.send("c", {"n": 1})
     run(Worker(layer, signal_handlers=False))
-    assert recorder.done.wait(10)
+    assert recorder.done.wait(60)
     assert caplog.text.count("cannot be reached") == 1
     assert caplog.text.count("can be reached again") == 1
 
@@ -177,13 +177,13 @@ def test_stop_while_busy_finishes_the_consumer_and_its_sends(run):
 
     def consumer(message):
         entered.set()
-        release.wait(10)
+        release.wait(60)
         Channel("out", channel_layer=layer).send({"n": message["n"]})
 
     layer = make_layer(route("c", consumer))
     worker = run(Worker(layer, signal_handlers=False))
     layer.send("c", {"n": 1})
-    assert entered.wait(10)
+    assert entered.wait(60)
     worker.sigterm_handler(15, None)
     layer.send("c", {"n": 2})
     release.set()
@@ -214,7 +214,7 @@ def start_with_batch(run, layer, gate, count=5):
     worker = Worker(layer, signal_handlers=False)
     worker._pace._average = 1e-6
     run(worker)
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     return worker
 
 
@@ -302,11 +302,11 @@ def test_ready_signals_name_each_worker():
 def test_group_consumes_in_all_its_threads(run):
     """Two consumers that wait for each other can only finish side by side."""
     barrier = threading.Barrier(3)
-    layer = make_layer(route("c", lambda message: barrier.wait(10)))
+    layer = make_layer(route("c", lambda message: barrier.wait(60)))
     group = run(WorkerGroup(layer, n_threads=2, signal_handlers=False))
     layer.send("c", {})
     layer.send("c", {})
-    barrier.wait(10)
+    barrier.wait(60)
     group.sigterm_handler(15, None)
 
 
@@ -372,5 +372,5 @@ def test_receive_replaced_on_the_wrapper_is_used(run):
     messages = [("c", {"n": 5})]
     layer.receive = lambda channels, block=False: messages.pop() if messages else (time.sleep(0.01), None)[1:] * 2
     run(Worker(layer, signal_handlers=False))
-    assert recorder.done.wait(10)
+    assert recorder.done.wait(60)
     assert recorder.got == [5]

@@ -45,7 +45,7 @@ class Site:
             env=self.processes.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert prepared.returncode == 0, prepared.stderr
         self.cookies = json.loads(prepared.stdout)
