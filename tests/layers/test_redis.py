@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ import pytest
 from channels import counters
 from channels.exceptions import ChannelFull, UnsupportedRedis
 from channels.layers.base import Outgoing
-from channels.layers.redis import RedisChannelLayer
+from channels.layers.redis import RedisChannelLayer, codec
 from channels.layers.redis.copies import RECEIVERS_PER_ENTRY
 from channels.layers.redis.sending import ITEMS_PER_CALL
 from channels.layers.redis.shards import Moment, ServerClock, read_handshake
 from channels.layers.redis.statistics import QUEUES_PER_STEP
+from channels.layers.turns import Early
 from tests.support.layers import making
 from tests.support.redis import RedisServer
 
@@ -295,6 +296,41 @@ def test_message_that_cannot_be_decrypted_is_skipped(make_layer: Any, caplog: py
     assert mine.receive(["test"]) == ("test", {"n": 2})
     assert counters.value("message.dropped.unreadable") == before + 1
     assert "none of the symmetric_encryption_keys fits" in caplog.text
+
+
+@pytest.fixture
+def much_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Sets the clock by which the age of encrypted messages is measured an hour on."""
+    later = time.time() + 3600
+
+    class Later:
+        @staticmethod
+        def time() -> float:
+            return later
+
+    return lambda: monkeypatch.setattr("cryptography.fernet.time", Later)
+
+
+def test_frame_that_waits_for_a_long_consumer_is_decrypted(make_layer: Any, much_later: Callable[[], None]) -> None:
+    """It is kept for as long as the consumer of the frame before it runs, longer than messages live."""
+    layer = make_layer(symmetric_encryption_keys=["a"])
+    first, second = (Early("websocket.receive", {"order": order, "text": "x"}) for order in (0, 1))
+    layer.turns.take("websocket.send.p!one", first, 10, 100)
+    layer.turns.take("websocket.send.p!one", second, 10, 100)
+    much_later()
+    assert layer.turns.end("websocket.send.p!one", first, 10).released == [second]
+
+
+def test_encrypted_message_is_not_kept_longer_by_a_flag(make_layer: Any, much_later: Callable[[], None]) -> None:
+    """Flags are not encrypted: whoever can write to Redis could send again what somebody sent long ago."""
+    layer = make_layer(symmetric_encryption_keys=["a"])
+    layer.send("test", {"n": 1})
+    client = layer.connection(0)
+    raw = bytearray(client.lpop("asgi:test"))
+    raw[1] |= codec.KEPT
+    client.rpush("asgi:test", bytes(raw))
+    much_later()
+    assert layer.receive(["test"]) == (None, None)
 
 
 # Servers

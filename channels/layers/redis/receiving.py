@@ -178,7 +178,9 @@ class Reader:
                     expired += 1
                     continue
                 is_ticket = entry.flags & codec.TICKET
-                content = codec.TICKET_CONTENT if is_ticket else self._codec.decode(entry.flags, entry.payload)
+                # Anybody can set a flag; here nothing is of any age.
+                flags = entry.flags & ~codec.KEPT
+                content = codec.TICKET_CONTENT if is_ticket else self._codec.decode(flags, entry.payload)
             except ValueError as error:
                 self._report_unreadable(queue, error)
                 continue

@@ -14,7 +14,7 @@ from channels.backoff import Backoff
 from channels.exceptions import LayerUnavailable
 from channels.formats import ORDER
 from channels.layers.redis import scripts
-from channels.layers.redis.codec import Codec, Unreadable
+from channels.layers.redis.codec import KEPT, Codec, Unreadable
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, together
 from channels.layers.redis.ring import Ring
@@ -282,7 +282,8 @@ class RedisTurns:
         return found
 
     def _decode(self, blob: bytes) -> Early:
-        kept = self._codec.decode(blob[0] if blob else 0, memoryview(blob)[2:])
+        # Of any age: it waited for as long as the consumer before it ran.
+        kept = self._codec.decode(KEPT | (blob[0] if blob else 0), memoryview(blob)[2:])
         channel, content = kept.get("channel"), kept.get("content")
         if not isinstance(channel, str) or not isinstance(content, dict) or type(content.get(ORDER)) is not int:
             raise Unreadable("kept", "it has no channel, content and order")
