@@ -30,6 +30,7 @@ KNOWN: Mapping[str, str] = {
     "message.dropped.requeue_full": "Its turn had come, and its channel was full.",
     "message.dropped.retries_exceeded": "ConsumeLater put it back as often as allowed.",
     "message.dropped.unreadable": "An entry in the layer is no message of this layer, or encrypted with another key.",
+    "message.dropped.unreturned": "It was being handed back when the layer was lost: it may be on its channel, or not.",
     "message.held.order": "It came before its turn and waits; not lost.",
     "message.refused.full": "A send raised ChannelFull.",
     "message.returned.slow_consumer": "It was taken together with one whose consumer runs for long, and handed back.",

@@ -1,6 +1,7 @@
 """The Redis layer when things go wrong: lost servers, forgotten scripts, foreign entries, forks, dying threads."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -11,11 +12,14 @@ from typing import Any
 
 import pytest
 import uvloop
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from channels import counters
 from channels.exceptions import LayerUnavailable
 from channels.layers.base import Outgoing
 from channels.layers.redis import RedisChannelLayer, scripts
+from channels.layers.redis.cluster import ClusterNode
+from tests.support.processes import wait_for
 from tests.support.redis import RedisServer
 
 
@@ -273,6 +277,106 @@ def test_server_without_memory_is_reported(own_redis: RedisServer, own_layer: Re
     assert not caught.value.was_asked  # So it may be sent again.
     assert own_layer.receive(["test"]) == ("test", {"n": 1})
     assert own_layer.receive(["test"]) == (None, None)
+
+
+def test_server_without_memory_keeps_what_it_counted(own_redis: RedisServer, own_layer: RedisChannelLayer) -> None:
+    """What cannot be added to for want of memory is not what somebody else wrote."""
+    for number in range(3):
+        own_layer.send("test", {"n": number})
+    assert own_layer.channel_statistics("test")["messages_count"] == 3
+    own_layer.receive(["test"])
+    with own_redis.client() as client:
+        client.config_set("maxmemory", "1")
+        own_layer._mine.tallies.add(0, "test", 1, 0)
+        assert own_layer.channel_statistics("test")["messages_count"] == 3
+        client.config_set("maxmemory", "0")
+    own_layer.send("test", {})
+    assert own_layer.channel_statistics("test")["messages_count"] == 4
+
+
+def test_server_that_may_not_write_is_reported(own_redis: RedisServer, own_layer: RedisChannelLayer) -> None:
+    """Its replicas are gone; what it refused was certainly not sent."""
+    with own_redis.client() as client:
+        client.config_set("min-replicas-to-write", "1")
+        with pytest.raises(LayerUnavailable, match="NOREPLICAS") as caught:
+            own_layer.send("test", {})
+    assert not caught.value.was_asked
+
+
+@pytest.mark.parametrize(
+    ("text", "was_asked"),
+    [
+        ("Error running script (call to f_0): @user_script:76: @user_script: 76: -OOM command not allowed", False),
+        ("MISCONF Redis is configured to save RDB snapshots, but is unable to persist to disk", False),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", True),
+    ],
+)
+def test_refusals_are_told_from_failures(own_layer: RedisChannelLayer, text: str, was_asked: bool) -> None:
+    """Also in the words of Redis 6."""
+    assert own_layer.shards[0].unavailable(ResponseError(text)).was_asked == was_asked
+
+
+def test_node_that_did_a_part_was_asked() -> None:
+    """In a cluster one write holds several calls; none of them is sent again if one was carried out."""
+    node = ClusterNode("redis://127.0.0.1:1", {})
+    refusal = OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
+    for replies, was_asked in (([[0, 0, 0], refusal], True), ([refusal, refusal], False)):
+        with pytest.raises(LayerUnavailable) as caught:
+            node.check(replies)
+        assert caught.value.was_asked == was_asked
+
+
+def test_server_that_runs_a_script_for_long_is_reported(own_redis: RedisServer, own_layer: RedisChannelLayer) -> None:
+    """It refuses everything meanwhile, from new connections as well; then it is used again."""
+    own_layer.send("test", {"n": 0})
+    other = RedisChannelLayer(hosts=[own_redis.url])
+    with own_redis.client() as client, own_redis.client() as slow:
+        client.config_set("lua-time-limit", 50)
+
+        def work() -> None:
+            with contextlib.suppress(ResponseError):
+                slow.eval("while true do end", 0)
+
+        def is_busy() -> bool:
+            try:
+                return not client.ping()
+            except ResponseError:
+                return True
+
+        client.ping()
+        thread = threading.Thread(target=work)
+        thread.start()
+        wait_for(is_busy, "the script to run for long")
+        for layer in (own_layer, other):
+            with pytest.raises(LayerUnavailable, match="BUSY") as caught:
+                layer.send("test", {"n": 1})
+            assert not caught.value.was_asked
+        with pytest.raises(LayerUnavailable, match="BUSY"):
+            asyncio.run(other.asend("test", {"n": 1}))
+        client.script_kill()
+        thread.join(30)
+    other.send("test", {"n": 2})
+    assert [delivery.content["n"] for delivery in own_layer.receive_batch(["test"], 5)] == [0, 2]
+    other.close()
+
+
+def test_servers_that_are_all_without_memory_are_reported(own_redis: RedisServer, redis_server: RedisServer) -> None:
+    """Each of them is tried once; a channel may be on any."""
+    layer = RedisChannelLayer(hosts=[own_redis.url, redis_server.url])
+    layer.send_batch([Outgoing("test", {"n": number}) for number in range(2)])
+    with own_redis.client() as first, redis_server.client() as second:
+        for client in (first, second):
+            client.config_set("maxmemory", "1")
+        try:
+            with pytest.raises(LayerUnavailable, match="maxmemory"):
+                layer.send("test", {"n": 2})
+            first.config_set("maxmemory", "0")
+            layer.send_batch([Outgoing("test", {"n": number}) for number in range(3, 5)])
+        finally:
+            second.config_set("maxmemory", "0")
+    found = [layer.receive(["test"])[1] for _ in range(5)]
+    assert sorted(content["n"] for content in found if content) == [0, 1, 3, 4]
+    layer.close()
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

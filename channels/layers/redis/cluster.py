@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from redis.exceptions import ResponseError
+
+from channels.exceptions import LayerUnavailable
 from channels.layers.base import DEFAULT_EXPIRY
 from channels.layers.redis.cluster_map import REDIRECTIONS, Address, ClusterRoutes, SlotRing
 from channels.layers.redis.encryption import Veil
@@ -30,7 +33,13 @@ class ClusterNode(Shard):
 
     def check(self, replies: Iterable[Any]) -> None:
         # Whoever sent the commands follows the slots.
-        super().check(reply for reply in replies if not isinstance(reply, REDIRECTIONS))
+        found = [reply for reply in replies if not isinstance(reply, REDIRECTIONS)]
+        try:
+            super().check(found)
+        except LayerUnavailable as error:
+            # None of them may be sent again if one of them was carried out.
+            error.was_asked = error.was_asked or not all(isinstance(reply, ResponseError) for reply in found)
+            raise
 
     def unlink(self, client: Any, keys: Sequence[bytes]) -> None:
         # One command could not remove keys of several slots.

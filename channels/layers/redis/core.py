@@ -30,7 +30,9 @@ class LayerCore(BaseChannelLayer):
     def _mine(self) -> Process:
         """What belongs to the calling process."""
         if self._process.generation != forks.count:
-            self._process = Process(self._parts, self._process)
+            with forks.lock:  # Threads that begin together must not have one each.
+                if self._process.generation != forks.count:
+                    self._process = Process(self._parts, self._process)
         return self._process
 
     @property

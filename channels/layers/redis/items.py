@@ -16,7 +16,8 @@ Outcomes = list[Exception | None]
 class Item(NamedTuple):
     """One message, ready to leave: ``kind`` is that of ``lua/send.lua``.
 
-    ``name`` is the channel or group it was sent to, ``queue`` the one that this copy is for, if it is known.
+    ``name`` is the channel or group it was sent to, ``queue`` the one that this copy is for, if it is known, and
+    ``moves`` how often a shard did not take it.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Item(NamedTuple):
     rest: bytes
     receivers: tuple[str, ...] = ()
     via_group: bool = False
+    moves: int = 0
 
 
 Todo = list[tuple[int, Item]]

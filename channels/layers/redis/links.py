@@ -194,10 +194,17 @@ class Links:
             return link.exchange(commands)
         posted: list[tuple[Posted | MergedSends, Read]] = []
         try:
-            link.write(commands)
-            self.push()
+            try:
+                link.write(commands)
+            finally:
+                self.push()  # Also to other servers, if this one is lost: what they answer is read below.
             posted = self.read_posted()
             return link.read(commands)
+        except LayerUnavailable:
+            raise
+        except BaseException:
+            self._close_mine()
+            raise
         finally:
             self.hand_out(posted or self.read_posted())
 
@@ -240,7 +247,7 @@ class Links:
 
     def _close_mine(self) -> None:
         for link in self._mine.links.values():
-            link.close()
+            link.abandon()
 
     def close(self) -> None:
         """Close the links of all threads; one that is used again opens again."""

@@ -24,6 +24,9 @@ from channels.layers.redis.shards import Facts, Shard
 
 T = TypeVar("T")
 
+Found = tuple[list[Delivery], Sequence[Place]]
+"""Messages that were taken, and the places that can be reached."""
+
 
 class Outbox:
     """What one event loop is about to send.
@@ -167,17 +170,22 @@ class LoopLinks:
             if taken := await self._first_of(order, where, limit, wait):
                 return taken
 
-    async def _look(self, order: Sequence[Place], where: Where, limit: int) -> tuple[list[Delivery], Sequence[Place]]:
+    async def _look(self, order: Sequence[Place], where: Where, limit: int) -> Found:
         """Take what is there now; return it, and the places that can be reached."""
         plan = receiving.look(self._reader, lambda server: self._command_link(server).known, order, where, limit)
-        looking = asyncio.ensure_future(self.run(plan))
+        return await self._whatever_happens(asyncio.ensure_future(self.run(plan)))
+
+    async def _whatever_happens(self, taking: "asyncio.Future[Found]") -> Found:
+        """Return what ``taking`` brings; if the caller is cancelled, however often, the next receive gets it."""
         try:
-            return await asyncio.shield(looking)
+            return await asyncio.shield(taking)
         except asyncio.CancelledError:
-            # What the server gives up at this moment must not be lost: the next receive gets it.
-            with suppress(LayerUnavailable):
-                self._spare.put((await looking)[0])
+            await asyncio.shield(self._keep(taking))
             raise
+
+    async def _keep(self, taking: "asyncio.Future[Found]") -> None:
+        with suppress(LayerUnavailable):
+            self._spare.put((await taking)[0])
 
     async def _first_of(self, order: Sequence[Place], where: Where, limit: int, wait: float) -> list[Delivery]:
         if len(order) == 1:
@@ -189,17 +197,28 @@ class LoopLinks:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 if any(task.exception() is None for task in done):
                     break  # Else those who failed leave the others waiting.
-        finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._keep(asyncio.ensure_future(self._end_race(tasks))))
+            raise
+        return (await self._whatever_happens(asyncio.ensure_future(self._end_race(tasks))))[0]
+
+    async def _end_race(self, tasks: Sequence["asyncio.Task[list[Delivery]]"]) -> Found:
+        """Return what the first of ``tasks`` brought that brought something; the rest goes to the next receive.
+
+        Raises:
+            LayerUnavailable: All failed.
+        """
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         found = [result for result in results if isinstance(result, list)]
+        errors = [result for result in results if isinstance(result, Exception)]
+        if errors and not found:
+            raise errors[0]
         taken = [result for result in found if result]
         for more in taken[1:]:
             self._spare.put(more)
-        if not found:
-            raise next(result for result in results if isinstance(result, Exception))
-        return taken[0] if taken else []
+        return (taken[0] if taken else []), ()
 
     async def _wait_on(self, place: Place, where: Where, limit: int, wait: float) -> list[Delivery]:
         shard, server = place
@@ -213,11 +232,7 @@ class LoopLinks:
         try:
             reply = await link.take(receiving.take_command(facts, where[shard], limit, wait))
         except asyncio.CancelledError:
-            # As above.
-            with suppress(LayerUnavailable):
-                await self._command_link(server).exchange([receiving.unblock(facts)])
-                self._spare.put(await self._read(shard, await link.finish(), facts))
-            await link.close()
+            await asyncio.shield(self._end_wait(place, link, facts))
             raise
         idle.append(link)
         if isinstance(reply, ResponseError):
@@ -225,6 +240,14 @@ class LoopLinks:
             await asyncio.sleep(receiving.REFUSED_SECONDS)
             return []
         return await self._read(shard, reply, facts)
+
+    async def _end_wait(self, place: Place, link: LoopLink, facts: Facts) -> None:
+        """End the wait of ``link``; what the server gives up at this moment goes to the next receive."""
+        shard, server = place
+        with suppress(LayerUnavailable):
+            await self._command_link(server).exchange([receiving.unblock(facts)])
+            self._spare.put(await self._read(shard, await link.finish(), facts))
+        await link.close()
 
     async def _read(self, shard: int, reply: Any, facts: Facts) -> list[Delivery]:
         if self._reader.has_expired(reply, facts.clock):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,10 +27,12 @@ class _Forks:
 
     def __init__(self) -> None:
         self.count = 0
+        self.lock = threading.Lock()
         os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self) -> None:
         self.count += 1
+        self.lock = threading.Lock()  # A thread that is not in this process may have had it.
 
 
 forks = _Forks()

@@ -101,12 +101,11 @@ class Sender:
         """Return the shard to send to: that of ``queue``; for a normal channel the next in turn that is not lost."""
         if self._ring.size == 1 or not self._ring.is_anywhere(queue):
             return self._ring.shard_of(queue)
-        first = next(self._turn)
-        for number in range(self._ring.size):
-            shard = (first + number) % self._ring.size
-            if not self._shards[shard].health.is_resting:
-                return shard
-        return first % self._ring.size
+        return self._first_not_lost(next(self._turn))
+
+    def _first_not_lost(self, first: int) -> int:
+        shards = [(first + number) % self._ring.size for number in range(self._ring.size)]
+        return next((shard for shard in shards if not self._shards[shard].health.is_resting), shards[0])
 
     @property
     def has_one_place(self) -> bool:
@@ -199,10 +198,11 @@ class Sender:
         """Return what may go to another shard instead of one that failed; note the others' failure."""
         moved: Todo = []
         for position, item in part:
-            if not error.was_asked and self._ring.size > 1 and self._ring.is_anywhere(item.queue or "!"):
-                shard = self._choose_shard(item.queue)
+            # Once each: all of them may refuse, for want of memory, and none of them be lost.
+            if not error.was_asked and item.moves < self._ring.size - 1 and self._ring.is_anywhere(item.queue or "!"):
+                shard = self._first_not_lost(item.shard + 1)
                 if not self._shards[shard].health.is_resting:
-                    moved.append((position, item._replace(shard=shard)))
+                    moved.append((position, item._replace(shard=shard, moves=item.moves + 1)))
                     continue
             if item.kind == "m":
                 counters.add("message.dropped.shard_unavailable", len(item.receivers))
@@ -270,19 +270,21 @@ class Sender:
                 expanded += self._copier.copies(position, item, members[item.name])
         return expanded
 
-    def hand_back(self, deliveries: Sequence[Delivery]) -> Plan[None]:
-        """Put what was taken, and not worked on, first on its queues again."""
+    def hand_back(self, deliveries: Sequence[Delivery]) -> Plan[list[tuple[list[Delivery], LayerUnavailable]]]:
+        """Put what was taken, and not worked on, first on its queues again; return what failed, and why."""
         step: Step = {}
+        parts: dict[int, list[Delivery]] = {}
         for queue, part in by_queue(deliveries).items():
             arguments: list[scripts.Argument] = [self._common[1]]
             for channels, content, via_group in part:
-                receivers = [channel[len(queue) :] for channel in channels]
-                rest = codec.make_rest(receivers, self._codec.encode(content))
+                rest = codec.make_rest([channel[len(queue) :] for channel in channels], self._codec.encode(content))
                 arguments += (self._heads[False, via_group], rest)
             call = scripts.call(scripts.HAND_BACK, (self._keys.queue(queue),), arguments)
-            step.setdefault(self._choose_shard(queue), []).append(call)
-        if step:
-            yield step
+            shard = self._choose_shard(queue)
+            step.setdefault(shard, []).append(call)
+            parts.setdefault(shard, []).extend(part)
+        _, errors = yield from run_tolerantly(step)
+        return [(parts[shard], error) for shard, error in errors.items()]
 
     def _cut(self, todo: Todo) -> tuple[Todo, Todo]:
         """Return what one round of script calls carries, and what is left."""

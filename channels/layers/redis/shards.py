@@ -46,6 +46,9 @@ FOREIGN_ERRORS = (RedisError, OSError, EOFError)
 REFUSALS = (OutOfMemoryError, ReadOnlyError, MasterDownError, BusyLoadingError)
 """What a server answers that did nothing: a script is refused as a whole, at its first write."""
 
+OTHER_REFUSALS = re.compile("(^|-)(BUSY|MISCONF|NOREPLICAS|OOM|READONLY) ")
+"""The same where the client library knows no class for it, as for those of scripts on Redis 6."""
+
 TIME = scripts.command(b"TIME")
 
 HANDSHAKE = [
@@ -109,9 +112,12 @@ def read_handshake(replies: Sequence[Any], then: Moment, clock: ServerClock) -> 
 
     Raises:
         UnsupportedRedis: The server is too old, or refuses a command.
+        ResponseError: It refuses them for now: a script has been running for long.
     """
     for reply in replies:
         if isinstance(reply, ResponseError):
+            if OTHER_REFUSALS.search(str(reply)):
+                raise reply
             raise UnsupportedRedis(f"The server refused a command that the layer needs: {reply}") from reply
     time_now, client_id, info = replies[:3]
     found = re.search(rb"redis_version:(\d+)\.(\d+)", info)
@@ -217,7 +223,8 @@ class Shard:
             f"Redis at {self.label} cannot be used: {error or type(error).__name__} "
             f"(is it running, and is 'hosts' in CONFIG of the layer right?)"
         )
-        unavailable.was_asked = was_open and not isinstance(error, REFUSALS)
+        is_refusal = isinstance(error, REFUSALS) or OTHER_REFUSALS.search(str(error)) is not None
+        unavailable.was_asked = was_open and not is_refusal
         return unavailable
 
     def check(self, replies: Iterable[Any]) -> None:

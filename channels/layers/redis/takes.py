@@ -108,7 +108,7 @@ class Takes:
                 second.exchange([receiving.unblock(facts)])
                 more = self._read_take(shard, link.read([b""])[0], facts)
             except LayerUnavailable as error:
-                link.close()
+                link.abandon()
                 failures.append(error)
                 continue
             if taken:

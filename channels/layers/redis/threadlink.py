@@ -30,7 +30,8 @@ class Link:
         self._unsent: list[bytes | MergedSends] = []
         self._posted_at = 0.0
         self._awaited = 0
-        self._writing = threading.Lock()
+        self._lost = 0  # Answers that will not come, and that are still to be asked for: before those that are awaited.
+        self._writing = threading.Lock()  # Another thread may write what was posted, and find that the server is lost.
         self._pid = os.getpid()
 
     def facts(self) -> Facts:
@@ -40,6 +41,10 @@ class Link:
             LayerUnavailable: The server cannot be reached.
             UnsupportedRedis: The server cannot be used.
         """
+        with self._writing:
+            return self._ensure()
+
+    def _ensure(self) -> Facts:
         if self._connection and not self._awaited and time.monotonic() - self._last_used > IDLE_SECONDS:
             self._close_if_stale()
         if self._connection is None or self._facts is None:
@@ -58,17 +63,18 @@ class Link:
 
     def post(self, commands: Sequence[bytes | MergedSends]) -> None:
         """Keep ``commands`` for the next write; their answers come before those of later ones."""
-        self.facts()
         with self._writing:
+            self._ensure()
             if not self._unsent:
                 self._posted_at = time.monotonic()
             self._unsent += commands
 
     def write(self, commands: Sequence[bytes] = ()) -> None:
         """Send what was posted, and ``commands``; the answers are then to be read."""
-        self.facts()
         with self._writing:
-            self._send([*self._unsent, *commands])
+            if commands or self._unsent:
+                self._ensure()
+                self._send(commands)
 
     def write_late(self, wait: float) -> bool:
         """Send what was posted more than ``wait`` seconds ago; return whether something younger is left.
@@ -82,20 +88,22 @@ class Link:
                 return False
             if time.monotonic() - self._posted_at < wait:
                 return True
-            self._send(self._unsent)
+            self._send()
         return False
 
-    def _send(self, posted: Sequence[bytes | MergedSends]) -> None:
-        if not posted:
-            return
+    def _send(self, more: Sequence[bytes] = ()) -> None:
+        """Send what was posted, and ``more``, whose answers nobody asks for if that fails."""
+        commands = [*self._posted(), *more]
         try:
-            commands = [command for one in posted for command in ([one] if isinstance(one, bytes) else one.commands)]
             self._connection.send_packed_command((b"".join(commands),), check_health=False)
         except BaseException as error:
             self._fail(error)
             raise
         self._unsent = []
         self._awaited += len(commands)
+
+    def _posted(self) -> list[bytes]:
+        return [command for one in self._unsent for command in ([one] if isinstance(one, bytes) else one.commands)]
 
     def read(self, commands: Sequence[bytes]) -> list[Any]:
         """Return the answers to ``commands``, which were written before."""
@@ -107,14 +115,16 @@ class Link:
         Raises:
             LayerUnavailable: The connection was lost since the commands were written.
         """
-        if self._connection is None or self._awaited < count:
+        connection, is_lost = self._connection, self._lost > 0
+        self._lost -= min(count, self._lost)
+        if is_lost or connection is None or self._awaited < count:
             raise self.shard.unavailable(ConnectionError("the connection was lost before the answer came"))
+        self._awaited -= count
         try:
-            replies = [self._read_one() for _ in range(count)]
+            replies = [_read_one(connection) for _ in range(count)]
         except BaseException as error:
             self._fail(error)
             raise
-        self._awaited -= count
         self._last_used = time.monotonic()
         self.shard.health.recovered()
         return replies
@@ -137,10 +147,15 @@ class Link:
         number: int = self._connection._sock.fileno()
         return number
 
+    def abandon(self) -> None:
+        """Close the connection; nobody will ask for the answers to what was posted or written."""
+        self.close()
+        self._unsent, self._lost = [], 0
+
     def close(self) -> None:
         """Close the connection."""
         connection, self._connection, self._facts = self._connection, None, None
-        self._awaited = 0
+        self._lost, self._awaited = self._lost + self._awaited, 0
         if connection is not None:
             connection.disconnect()
 
@@ -151,24 +166,13 @@ class Link:
         try:
             connection.connect()
             connection.send_packed_command((b"".join(HANDSHAKE),), check_health=False)
-            replies = [self._read_one() for _ in HANDSHAKE]
-            answered = Moment.now()
+            replies = [_read_one(connection) for _ in HANDSHAKE]
+            self._facts = read_handshake(replies, Moment.now(), self.shard.clock)
         except BaseException as error:
             self._fail(error, was_open=False)
             raise
         self._last_used = time.monotonic()
         self.shard.health.recovered()
-        try:
-            self._facts = read_handshake(replies, answered, self.shard.clock)
-        except BaseException:
-            self.close()
-            raise
-
-    def _read_one(self) -> Any:
-        try:
-            return self._connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            return error
 
     def _close_if_stale(self) -> None:
         try:
@@ -180,6 +184,7 @@ class Link:
 
     def _fail(self, error: BaseException, was_open: bool = True) -> None:
         self.close()
+        self._lost += len(self._posted())
         self._unsent = []
         if isinstance(error, FOREIGN_ERRORS):
             raise self.shard.unavailable(error, was_open) from error
@@ -187,3 +192,10 @@ class Link:
     def __del__(self) -> None:
         if self._pid == os.getpid():
             self.close()
+
+
+def _read_one(connection: Any) -> Any:
+    try:
+        return connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error

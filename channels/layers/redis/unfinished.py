@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from channels import counters, names
+from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery
 from channels.layers.redis.core import LayerCore
 from channels.layers.redis.deadletters import DeadLetter
@@ -26,15 +27,17 @@ class UnfinishedMethods(LayerCore):
         """Put what was taken and not worked on first on its channels again, as the contract says.
 
         A message that is delivered at least once is handed out to the next who asks, and counts as not delivered.
-        One of those that is not in hand any more is ignored.
+        One of those that is not in hand any more is ignored. Where a server is lost at this moment, and may have taken
+        others or not, nobody is to run them, so that none runs twice.
         """
-        receipts = self._mine.in_hand.pop(delivery.content for delivery in deliveries)
+        in_hand, contents = self._mine.in_hand, [delivery.content for delivery in deliveries]
+        receipts = [receipt for receipt in map(in_hand.find, contents) if receipt is not None]
         if receipts:
             self._run(self._durable.hand_back(receipts))
+            in_hand.pop(contents)  # Not before: where that failed, the caller runs them.
         others = [delivery for delivery in deliveries if not self._durable.keeps(delivery.channels[0])]
-        if others:
-            self._run(self._sender.hand_back(others))
-        return []
+        failures = self._run(self._sender.hand_back(others)) if others else []
+        return [delivery for part, error in failures for delivery in _certainly_kept(part, error)]
 
     def may_repeat(self, channel: str) -> bool:
         """Return whether messages on ``channel`` are delivered at least once."""
@@ -110,6 +113,15 @@ class UnfinishedMethods(LayerCore):
             ValueError: One of ``ids`` is not the id of a dead letter.
         """
         return self._run(self._durable.letters.delete(names.require_channel_name(channel), _require_ids(ids)))
+
+
+def _certainly_kept(part: Sequence[Delivery], error: LayerUnavailable) -> Sequence[Delivery]:
+    """Return ``part``, which could not be handed back because of ``error``, if the server certainly did not take it."""
+    if not error.was_asked:
+        return part
+    counters.add("message.dropped.unreturned", len(part))
+    logger.error("%d messages were being handed back, and may be on their channels or not: %s", len(part), error)
+    return ()
 
 
 def _require_ids(ids: Iterable[str] | None) -> list[str] | None:

@@ -10,13 +10,18 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local rated = {messages_count = true, channel_full_count = true}
 
--- What cannot be added to was written by somebody else; counting begins anew.
+-- What cannot be added to was written by somebody else; counting begins anew. Returns whether the server has room.
 local function add(key, name, amount)
     local reply = redis.pcall('HINCRBY', key, name, amount)
-    if type(reply) == 'table' and reply.err then
-        redis.call('UNLINK', key)
-        redis.call('HINCRBY', key, name, amount)
+    if type(reply) ~= 'table' or not reply.err then return true end
+    for _, problem in ipairs({'WRONGTYPE', 'not an integer', 'overflow'}) do
+        if string.find(reply.err, problem, 1, true) then
+            redis.call('UNLINK', key)
+            redis.call('HINCRBY', key, name, amount)
+            return true
+        end
     end
+    return false
 end
 
 local at = 1
@@ -24,7 +29,7 @@ for _, key in ipairs(KEYS) do
     local pairs_end = at + 1 + 2 * ARGV[at + 1]
     for pair = at + 2, pairs_end, 2 do
         local name, amount = ARGV[pair], ARGV[pair + 1]
-        add(key, name, amount)
+        if not add(key, name, amount) then return 0 end
         if rated[name] then
             local known = redis.call('HMGET', key, name .. ':rate', name .. ':at')
             local rate, since = tonumber(known[1]) or 0, math.min(tonumber(known[2]) or now, now)
