@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from channels import counters
-from channels.exceptions import ChannelFull, ConsumeLater
+from channels.exceptions import ChannelFull, ConsumeLater, LayerUnavailable
 from channels.layers.base import Delivery, Outgoing
 from channels.layers.redis import RedisChannelLayer, RedisClusterChannelLayer, RedisLocalChannelLayer
 from channels.layers.redis.durable import AT_LEAST_ONCE
+from channels.layers.redis.inhand import InHand, Receipt
 from channels.message import Message
 from channels.registry import ChannelLayerWrapper
 from channels.routing import route
@@ -306,6 +307,51 @@ def test_handed_back_message_comes_at_once_and_first(make_layer: Make) -> None:
     other.finish_deliveries([delivery.content for delivery in again], True)
     layer.finish_deliveries([taken[0].content], True)
     assert layer.receive_batch(["orders.new"], 10, 0.1) == []
+
+
+def test_message_that_could_not_be_handed_back_is_still_in_hand(own_redis: RedisServer) -> None:
+    """Whoever has it runs it, and finishes it."""
+    layer = RedisChannelLayer(hosts=[own_redis.url], delivery=DELIVERY)
+    layer.send("orders.new", {"n": 1})
+    taken = layer.receive_batch(["orders.new"])
+    own_redis.stop()
+    with pytest.raises(LayerUnavailable):
+        layer.hand_back(taken)
+    assert layer.is_in_hand(taken[0].content)
+    layer.close()
+
+
+def test_age_of_the_oldest_message_is_known(make_layer: Make, redis_server: RedisServer) -> None:
+    """Whether it waits or is in hand; 0 where there is none."""
+    layer = make_layer()
+    assert layer.channel_statistics("orders.new")["messages_max_age"] == 0
+    layer.send("orders.new", {"n": 1})
+    with redis_server.client() as client:
+        (key,) = client.keys("*:stream:*")
+        ((_, fields),) = client.xrange(key)
+        client.xtrim(key, maxlen=0)
+        seconds, _ = client.time()
+        client.delete(key)
+        client.xadd(key, fields, id=f"{(seconds - 90) * 1000}-0")
+    assert 89 < layer.channel_statistics("orders.new")["messages_max_age"] < 180
+    assert layer.receive_batch(["orders.new"])
+    assert layer.channel_statistics("orders.new")["messages_max_age"] > 89
+
+
+def test_renewal_goes_on_after_an_error_that_nobody_expected() -> None:
+    """What is in hand is not handed out to others because of it."""
+    renewed = threading.Event()
+    errors = [RuntimeError("once")]
+
+    def renew(receipts: Sequence[Receipt]) -> None:
+        if errors:
+            raise errors.pop()
+        renewed.set()
+
+    in_hand = InHand(renew, 0.01)
+    in_hand.add([({}, Receipt(0, "orders.new", b"1-0"))])
+    assert renewed.wait(20)
+    in_hand.close()
 
 
 def test_handed_back_message_is_taken_in_parts(make_layer: Make) -> None:

@@ -132,6 +132,18 @@ def test_messages_at_least_once_outlive_the_worker_they_were_passed_on_to(networ
     assert take(network, receive(4)).verdict is Verdict.RUN
 
 
+def test_lines_that_wait_once_more_expire(network):
+    """The only one is taken out of what waits and put in again; all workers may be gone by then."""
+    take(network, receive(1))
+    take(network, receive(2, __deliveries__=1))
+    network.turns.end(A, receive(1), WAIT, NextStep.RUN_RELEASED)
+    network.let_the_worker_die()
+    network.turns.stalled(WAIT)
+    with network.server.client() as client:
+        assert client.zcard("asgi::turns") == 1
+        assert [key for key in client.keys("*") if client.pttl(key) <= 0] == []
+
+
 def test_messages_at_most_once_are_not_run_again(network):
     """The worker may have run them before it died: the connection is given up."""
     take(network, receive(1))

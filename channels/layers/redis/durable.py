@@ -23,6 +23,7 @@ from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan
 from channels.layers.redis.receiving import Wait
 from channels.layers.redis.ring import Ring
+from channels.layers.redis.shards import TIME
 from channels.layers.twins import DELIVERIES
 from channels.types import Content
 
@@ -221,11 +222,16 @@ class Durable:
         if step:
             yield step
 
-    def pending(self, queue: str) -> Plan[int]:
-        """Return how many messages of ``queue`` are kept: waiting or in hand."""
-        shard = self._ring.shard_of(queue)
-        replies = yield {shard: [scripts.command(b"XLEN", self._keys.stream(queue))]}
-        return int(replies[shard][0])
+    def pending(self, queue: str) -> Plan[dict[str, float]]:
+        """Return how many messages of ``queue`` are kept, waiting or in hand, and the age of the oldest in seconds."""
+        shard, stream = self._ring.shard_of(queue), self._keys.stream(queue)
+        commands = [scripts.command(b"XLEN", stream), scripts.command(b"XRANGE", stream, b"-", b"+", b"COUNT", 1)]
+        replies = yield {shard: [TIME, *commands]}
+        (seconds, microseconds), count, first = replies[shard]
+        now_ms = int(seconds) * 1000 + int(microseconds) / 1000
+        # Streams number by the time, in ms.
+        age = now_ms - int(first[0][0].partition(b"-")[0]) if first else 0.0
+        return {"messages_pending": int(count), "messages_max_age": max(0.0, age / 1000)}
 
     def hand_back(self, receipts: Sequence[Receipt]) -> Plan[None]:
         """Let messages that were handed out be handed out again at once, before others, in this order."""

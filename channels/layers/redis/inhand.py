@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from channels.exceptions import LayerUnavailable
+from channels.exceptions import ChannelsError
 from channels.types import Content
 
 logger = logging.getLogger("django.channels.layers")
@@ -78,8 +78,10 @@ class InHand:
                     return
             try:
                 self._renew(receipts)
-            except LayerUnavailable as error:
+            except ChannelsError as error:
                 logger.warning("Could not renew %d messages in hand: %s", len(receipts), error)
+            except Exception:
+                logger.exception("Could not renew %d messages in hand.", len(receipts))
 
     def close(self) -> None:
         """Renew nothing any more; what is in hand is handed out again, to whoever comes."""

@@ -172,7 +172,7 @@ class RedisChannelLayer(SendingMethods, ReceivingMethods, UnfinishedMethods):
     def _queue_statistics(self, queue: str) -> Plan[dict[str, float]]:
         found = yield from read_queue(self._parts.keys, self._parts.ring, queue, self.expiry)
         if self._parts.ring.is_durable(queue):
-            found["messages_pending"] = yield from self._durable.pending(queue)
+            found.update((yield from self._durable.pending(queue)))
         return found
 
     # Housekeeping
@@ -198,6 +198,7 @@ class RedisChannelLayer(SendingMethods, ReceivingMethods, UnfinishedMethods):
 
     def close(self) -> None:
         mine = self._mine
+        mine.links.settle()
         with suppress(LayerUnavailable):
             self._run(mine.say_farewell([mine.heartbeat, *(links.heartbeat for links in mine.loops.values())]))
         self._mine.in_hand.close()

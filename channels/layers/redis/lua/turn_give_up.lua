@@ -13,6 +13,12 @@ if ARGV[2] == '0' then
     if not score or tonumber(score) > now then return {} end
 end
 redis.call('ZREM', KEYS[2], ARGV[1])
+
+local function wait_until(due)
+    redis.call('ZADD', KEYS[2], due, ARGV[1])
+    redis.call('PEXPIRE', KEYS[2], ARGV[3])  -- It may have been the only one.
+end
+
 local line = redis.call('HMGET', KEYS[1], 'next', 'running', 'due', 'state')
 if line[4] == 'ended' then return {} end
 local due = tonumber(line[3])
@@ -28,7 +34,7 @@ if running and not busy and not line[4] and tonumber(line[1]) then
     end
     if #again > 2 then
         redis.call('HSET', KEYS[1], 'running', 0, 'due', now + ARGV[4])
-        redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1])
+        wait_until(now + ARGV[4])
         return again
     end
 end
@@ -52,7 +58,7 @@ local missing = tonumber(line[1]) or 0
 if line[4] == 'broken' or (not line[1] and dropped == 0) then missing = -1 end
 redis.call('HSET', KEYS[1], 'state', 'broken', 'early', kept)
 if busy then
-    if kept > 0 then redis.call('ZADD', KEYS[2], due, ARGV[1]) end
+    if kept > 0 then wait_until(due) end
 else
     redis.call('HSET', KEYS[1], 'running', 0)
     redis.call('HDEL', KEYS[1], 'due')
