@@ -56,7 +56,8 @@ class ChannelLayerWrapper:
         self.alias = alias
         self.routing = routing
         self._router: Router | None = None
-        self._router_lock = threading.Lock()
+        # Modules of the routing may ask for the router while they are imported; that shall fail, not wait for ever.
+        self._router_lock = threading.RLock()
 
     @property
     def router(self) -> Router:

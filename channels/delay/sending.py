@@ -19,7 +19,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from channels import counters, names
-from channels.exceptions import ChannelFull, LayerUnavailable
+from channels.exceptions import ChannelFull, ChannelsError, LayerUnavailable
 from channels.layers.base import Outgoing
 from channels.layers.batches import send_all
 from channels.layers.once import Marked, Once, once_of
@@ -95,7 +95,7 @@ def send_messages(
 
 
 def _may_wait(error: Exception | None) -> bool:
-    return isinstance(error, ChannelFull | LayerUnavailable)
+    return isinstance(error, ChannelFull) or _is_trouble(error)
 
 
 def _put_off(rows: Sequence[Row], outcomes: Mapping[Any, Exception | None], delay_ms: float) -> set[Any]:
@@ -153,7 +153,7 @@ def _send(layer: Any, batch: Sequence[Marked]) -> list[Exception | None]:
     """Return what each of ``batch`` came to.
 
     Raises:
-        LayerUnavailable: All of them came to that.
+        Exception: All of them came to ``LayerUnavailable``, or to what only layers of others raise.
     """
     if not batch:
         return []
@@ -161,9 +161,15 @@ def _send(layer: Any, batch: Sequence[Marked]) -> list[Exception | None]:
     outgoing = [outgoing for outgoing, _ in batch]
     outcomes = once.send(batch, MARK_SECONDS) if once is not None else send_all(layer, outgoing)
     first = outcomes[0]
-    if isinstance(first, LayerUnavailable) and all(isinstance(outcome, LayerUnavailable) for outcome in outcomes):
+    if first is not None and all(_is_trouble(outcome) for outcome in outcomes):
         raise first
     return outcomes
+
+
+def _is_trouble(error: Exception | None) -> bool:
+    """Return whether ``error`` says nothing of the message: it may be sent later."""
+    about_the_message = (ChannelsError, TypeError, AssertionError)
+    return error is not None and (isinstance(error, LayerUnavailable) or not isinstance(error, about_the_message))
 
 
 def _keep(once: Once, batch: Sequence[Marked]) -> None:

@@ -44,7 +44,9 @@ def send_one_by_one(layer: Any, batch: Sequence[Outgoing]) -> list[Exception | N
                 (layer.send_group if item.to_group else layer.send)(item.name, item.content)
             except exceptions.ChannelFull as error:
                 outcome = full[item.name] = error
-            except (exceptions.MessageTooLarge, TypeError, AssertionError) as error:
+            except exceptions.LayerUnavailable as error:
+                return outcomes + [error] * (len(batch) - len(outcomes))
+            except Exception as error:  # Layers of others raise what they like; the later items can do nothing for it.
                 outcome = error
         outcomes.append(outcome)
     return outcomes

@@ -188,6 +188,25 @@ def test_message_that_the_layer_refuses_is_dropped(db, redis_layer, caplog):
     assert "cannot be sent" in caplog.text
 
 
+def test_message_that_a_layer_of_others_fails_to_send_is_put_off(db, layer, monkeypatch):
+    """The error says nothing of the message; those before and after it leave, once."""
+    for n in range(3):
+        put(content={"n": n})
+    send = layer.channel_layer.send
+
+    def flaky(channel, content):
+        if content["n"] == 1:
+            raise OSError("no route to host")
+        send(channel, content)
+
+    monkeypatch.setattr(layer, "send", flaky)
+    send_messages(layer, DelayedMessage.objects.is_due())
+    assert drain(layer) == [{"n": 0}, {"n": 2}]
+    (left,) = DelayedMessage.objects.all()
+    assert json.loads(left.content) == {"n": 1}
+    assert left.delay > 0
+
+
 def test_lost_layer_leaves_the_messages(transactional_db, layer, monkeypatch):
     """They are sent when it is back."""
 

@@ -8,9 +8,9 @@ from collections import defaultdict, deque
 import pytest
 
 from channels import Channel, Group, exceptions, route
-from channels.exceptions import ChannelFull, ConsumeLater, MessageTooLarge
+from channels.exceptions import ChannelFull, ConsumeLater, LayerUnavailable, MessageTooLarge
 from channels.interface.application import ChannelsApplication
-from channels.layers.base import BaseChannelLayer
+from channels.layers.base import BaseChannelLayer, Outgoing
 from channels.layers.batches import POLL_SECONDS
 from channels.layers.foreign import RECEIVING, SENDING, make_asynchronous, overrides
 from channels.layers.inmemory import ChannelLayer
@@ -20,6 +20,7 @@ from channels.message import pending_message_store
 from channels.registry import ChannelLayerWrapper
 from channels.worker import Worker
 from tests.support.asgi import FakeServer, in_loop
+from tests.support.counting import grows
 
 CAPACITY = 3
 
@@ -43,6 +44,8 @@ class OldLayer:
         """Put a message on a channel."""
         if "large" in message:
             raise self.MessageTooLarge(channel)
+        if "odd" in message:
+            raise OverflowError("no layer of this package raises this")
         if len(self.queues[channel]) >= CAPACITY:
             raise self.ChannelFull(channel)
         self.queues[channel].append(message)
@@ -134,6 +137,35 @@ def test_sends_of_a_consumer_to_a_full_channel_are_tried_again(raw, run, monkeyp
     raw.send("c", {})
     run([route("c", sends)], until=is_done)
     assert taken == list(range(CAPACITY + 2))
+
+
+def test_send_that_fails_in_a_way_of_its_own_takes_no_other_with_it(raw, run):
+    """The sends after it leave, and it alone is counted as lost."""
+
+    def sends(message):
+        for content in ({"n": 0}, {"odd": True}, {"n": 1}):
+            Channel("out", channel_layer=message.channel_layer).send(content)
+
+    raw.send("c", {})
+    with grows("message.dropped.refused"):
+        run([route("c", sends)], until=lambda: len(raw.queues["out"]) == 2)
+    assert [message["n"] for message in raw.queues["out"]] == [0, 1]
+
+
+def test_lost_server_is_asked_once_for_a_batch(raw):
+    """What came before is not reported as lost, so that nobody sends it again."""
+    asked = []
+
+    def send(channel, message):
+        asked.append(message["n"])
+        if message["n"]:
+            raise LayerUnavailable("gone")
+
+    layer = ChannelLayerWrapper(raw, "old", [])
+    layer.send = send
+    outcomes = layer.send_batch([Outgoing("c", {"n": n}) for n in range(3)])
+    assert asked == [0, 1]
+    assert [type(outcome) for outcome in outcomes] == [type(None), LayerUnavailable, LayerUnavailable]
 
 
 def test_message_is_put_back(raw, run):

@@ -1,8 +1,11 @@
 """From CHANNEL_LAYERS to layers."""
 
+import sys
 import threading
+import types
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from channels import Channel
 from channels.exceptions import InvalidChannelLayerError
@@ -190,3 +193,13 @@ def test_old_paths_point_at_layers_that_exist(old):
     from django.utils.module_loading import import_string
 
     assert isinstance(import_string(OLD_BACKENDS[old]), type)
+
+
+def test_routing_that_asks_for_the_router_while_it_is_imported_is_an_error(tmp_path, monkeypatch):
+    """It would wait for itself."""
+    (tmp_path / "routing_in_a_circle.py").write_text("import channels_in_a_circle; channels_in_a_circle.layer.router\n")
+    layer = ChannelLayerWrapper(ChannelLayer(), "default", "routing_in_a_circle.routing")
+    monkeypatch.setitem(sys.modules, "channels_in_a_circle", types.SimpleNamespace(layer=layer))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImproperlyConfigured, match="Cannot import channel routing 'routing_in"):
+        layer.router  # noqa: B018 - it is made when it is asked for
