@@ -169,7 +169,8 @@ _DECLARED = (
     Setting(
         "CHANNELS_ROOT_PATH",
         "",
-        "Path prefix that the site is mounted at. What the server says itself comes first.",
+        "Path prefix that the site is mounted at. What the server says itself comes first. The paths of requests must "
+        "begin with it: a proxy must not take it away.",
         _INTERFACE,
         kind=TEXT,
     ),

@@ -74,12 +74,6 @@ class Services:
                 logger.exception("The action logger failed.")
 
 
-def client_name(scope: Scope) -> str | None:
-    """Return the client's address as action loggers see it, or None where there is none."""
-    client = scope.get("client")
-    return f"{client[0]}:{client[1]}" if client else None
-
-
 class Connection:
     """What both protocols have in common.
 
@@ -135,6 +129,11 @@ class Connection:
 
     # Called by the router
 
+    @property
+    def stays(self) -> bool:
+        """Whether this connection lasts until somebody ends it."""
+        return True
+
     def deliver(self, reply: Any, via_group: bool) -> None:
         """Take a reply."""
         self._apply(self.bridge.reply(reply, via_group))
@@ -145,8 +144,7 @@ class Connection:
 
     def last_words(self) -> Effects:
         """Return what is to be done if nothing more will happen to this connection."""
-        effects: Effects = self.bridge.client(self.gone)
-        return effects
+        return self.bridge.client(self.gone)  # type: ignore[no-any-return]
 
     # Called by whoever looks after all connections
 

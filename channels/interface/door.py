@@ -53,6 +53,12 @@ _OFTEN = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "You connect too often.", "client
 _REQUESTS = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "You make too many requests.", "client_rate")
 
 
+def client_name(scope: Scope) -> str | None:
+    """Return the client's address as action loggers see it, or None where there is none."""
+    client = scope.get("client")
+    return f"{client[0]}:{client[1]}" if client else None
+
+
 def client_network(scope: Scope) -> str | None:
     """Return what stands for the client of ``scope``: its address, or its network for IPv6; None: not known."""
     client = scope.get("client")

@@ -32,6 +32,10 @@ READERS: dict[str, Callable[[Content, str], Any]] = {"http.response": read_http,
 class Recipient(Protocol):
     """What the router hands replies to."""
 
+    @property
+    def stays(self) -> bool:
+        """Whether it lasts until somebody ends it: a socket, or a response that has begun."""
+
     def deliver(self, reply: Any, via_group: bool) -> None:
         """Take ``reply``, as read by the reader of the protocol; other connections may get the same object."""
 

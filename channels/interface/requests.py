@@ -5,7 +5,8 @@ import math
 from typing import ClassVar
 
 from channels import counters, timings
-from channels.interface.connections import Connection, Services, client_name
+from channels.interface.connections import Connection, Services
+from channels.interface.door import client_name
 from channels.interface.effects import ToLayer
 from channels.interface.http import DISCONNECT, REQUEST, HttpBridge
 from channels.interface.reports import Reporter
@@ -56,9 +57,12 @@ class HttpConnection(Connection):
             if self._ahead is not None:
                 self._ahead.cancel()
 
+    @property
+    def stays(self) -> bool:
+        return self.bridge.state is RequestState.ANSWERING  # For a response that has not begun there is a timeout.
+
     def dismiss(self, reason: str) -> None:
-        # Only a response that has begun would stay: for one that has not there is a timeout.
-        if self.bridge.state is RequestState.ANSWERING:
+        if self.stays:
             counters.add(f"http.aborted.{reason}")
             self.abandon()
 

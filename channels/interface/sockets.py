@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from channels import counters
-from channels.interface.connections import Connection, Services, client_name
+from channels.interface.connections import Connection, Services
+from channels.interface.door import client_name
 from channels.interface.effects import ToLayer
 from channels.interface.rates import Bucket
 from channels.interface.states import SocketState

@@ -244,7 +244,7 @@ class WebsocketBridge:
         if not self.accepted:
             counters.add("websocket.abandoned.client")
         self._hearing.drop()
-        self._close_code = event.get("code") or (NO_STATUS if self.accepted else ABNORMAL_CLOSURE)
+        self._close_code = int(event.get("code") or (NO_STATUS if self.accepted else ABNORMAL_CLOSURE))
         return self._disconnect()
 
     def _closing(self, code: int) -> Effects:

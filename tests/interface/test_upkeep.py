@@ -105,6 +105,26 @@ async def test_responses_that_have_begun_are_broken_off_after_a_loss() -> None:
 
 
 @in_loop
+async def test_responses_that_begin_after_a_loss_are_complete() -> None:
+    """Also while connections from before are still being ended."""
+    upkeep.COME_BACK_SECONDS = 1.0  # The fixture puts it back.
+    layer = Layer()
+    async with serving(layer) as (app, consumer):
+        sockets = [(await accepted(app, consumer))[0] for _ in range(10)]
+        server = request(app)
+        channel = (await consumer.take("http.request"))["reply_channel"]
+        await layer.looked()
+        layer.flush()
+        await sockets[0].take()
+        await layer.asend(channel, {"status": 200, "content": b"a", "more_content": True})
+        for other in sockets[1:]:
+            await other.take()
+        await layer.looked()
+        await layer.asend(channel, {"content": b"b"})
+        assert b"".join(event.get("body", b"") for event in await server.end()) == b"ab"
+
+
+@in_loop
 @pytest.mark.parametrize("error", [LayerUnavailable("no server"), RuntimeError("broken on purpose")])
 async def test_layer_that_cannot_be_asked_closes_nothing(error: Exception) -> None:
     """An outage is not a loss: what the layer held may still be there."""
