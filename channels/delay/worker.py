@@ -1,5 +1,6 @@
 """The delay server: takes messages from ``asgi.delay`` into the database, and sends those that are due."""
 
+import itertools
 import logging
 import signal
 import time
@@ -26,6 +27,9 @@ logger = logging.getLogger("django.channels")
 
 RECEIVE_LIMIT = 256
 """Most messages taken into the database at once; what a server holds when it is killed."""
+
+MOST_CHARACTERS = 1_000_000
+"""Of the contents that are stored in one statement, unless one alone has more: MySQL takes none above a limit."""
 
 LONGEST_WAIT = 1.0
 """How long one receive waits at most, in seconds: a server that is told to stop sees it when that is over."""
@@ -133,16 +137,20 @@ class Worker:
                 self._received.append((content, message))
 
     def _store(self) -> None:
-        if not self._received:
-            return
-        messages = [message for _, message in self._received]
-        # What is there already was delivered again by the layer, because a server died before it could say thanks.
-        DelayedMessage.objects.using(database()).bulk_create(messages, ignore_conflicts=True)
-        contents = [content for content, _ in self._received]
-        self._received = []
-        first = min(message.due_date for message in messages)
-        self._next_due = first if self._next_due is None else min(first, self._next_due)
-        self._finish(contents)
+        while self._received:
+            part = self._first_part()
+            messages = [message for _, message in part]
+            # What is there already was delivered again by the layer, because a server died before it could say thanks.
+            DelayedMessage.objects.using(database()).bulk_create(messages, ignore_conflicts=True)
+            del self._received[: len(part)]
+            first = min(message.due_date for message in messages)
+            self._next_due = first if self._next_due is None else min(first, self._next_due)
+            self._finish([content for content, _ in part])
+
+    def _first_part(self) -> list[tuple[Content, DelayedMessage]]:
+        """Return as many of the received messages, the first ones, as one statement may hold."""
+        sizes = itertools.accumulate(len(message.content) for _, message in self._received)
+        return self._received[: max(1, sum(size <= MOST_CHARACTERS for size in sizes))]
 
     def _finish(self, contents: Sequence[Content]) -> None:
         """Tell a layer that delivers at least once that these need not come again."""

@@ -126,7 +126,8 @@ def _require_shared_databases(aliases: Iterable[str]) -> None:
         if connection.vendor == "sqlite" and connection.is_in_memory_db():
             raise ImproperlyConfigured(
                 "ChannelLiveServerTestCase can not be used with in memory databases: other processes would not see "
-                f"them. Give the database {alias!r} a file for tests: 'TEST': {{'NAME': BASE_DIR / 'test.sqlite3'}}."
+                f"them. Give the database {alias!r} a file for tests: 'TEST': {{'NAME': BASE_DIR / 'test.sqlite3'}}. "
+                "Where 'test --parallel' does not fork, Django keeps SQLite in memory all the same: use pytest-xdist."
             )
 
 

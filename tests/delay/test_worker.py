@@ -6,6 +6,7 @@ import time
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
+from django.test.utils import CaptureQueriesContext
 
 from channels import counters
 from channels.delay import worker as worker_module
@@ -128,6 +129,16 @@ def test_more_than_fits_in_one_transaction(db, layer):
     )
     Server(layer).run_until(lambda: look() == 700)
     assert sorted(content["n"] for content in contents) == list(range(700))
+
+
+def test_statement_is_not_longer_than_databases_take(db, layer):
+    """Large messages are stored in several; one that is larger than that, in one of its own."""
+    for size in (400_000, 400_000, 400_000, 1_500_000):
+        ask(layer, 3_600_000, text="x" * size)
+    with CaptureQueriesContext(connections["default"]) as queries:
+        Server(layer).run_until(lambda: DelayedMessage.objects.count() == 4)
+    inserts = [query["sql"] for query in queries if query["sql"].startswith("INSERT")]
+    assert [round(len(sql), -5) for sql in inserts] == [800_000, 400_000, 1_500_000]
 
 
 def test_full_channel_is_tried_again(db):
