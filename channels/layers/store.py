@@ -91,17 +91,25 @@ class Store:
 
     def purge(self, queue: str, now: float) -> None:
         """Drop what expired in ``queue``, and end the memberships of the channels it was for."""
+        self._end_memberships(self._drop_expired(queue, now))
+
+    def _drop_expired(self, queue: str, now: float) -> set[str]:
+        """Drop what expired in ``queue``; return the channels it was for."""
+        gone: set[str] = set()
         entries = self.queues.get(queue)
         if entries is None or entries[0][0] > now:
-            return
-        gone: set[str] = set()
+            return gone
         while entries and entries[0][0] <= now:
             channels = entries.popleft()[1].channels
             self.expired.extend(channels)
             gone.update(channels)
         if not entries:
             del self.queues[queue]
-        for members in self.groups.values():
+        return gone
+
+    def _end_memberships(self, gone: set[str]) -> None:
+        """End those of all channels in ``gone``; looks through all groups, whose members may be many."""
+        for members in self.groups.values() if gone else ():
             for channel in gone & members.keys():
                 del members[channel]
 
@@ -110,8 +118,10 @@ class Store:
         if now < self._next_sweep:
             return
         self._next_sweep = now + max(self.expiry, 1.0)
+        gone: set[str] = set()
         for queue in list(self.queues):
-            self.purge(queue, now)
+            gone |= self._drop_expired(queue, now)
+        self._end_memberships(gone)
         for group in list(self.groups):
             self.members(group, now)
         self.tallies = {q: tally for q, tally in self.tallies.items() if now - tally.last_used < STATISTICS_SECONDS}

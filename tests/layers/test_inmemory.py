@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,26 @@ def test_abandoned_queues_are_forgotten(layer: ChannelLayer, clock: Clock) -> No
     layer.send("test", {})
     assert layer.channel_statistics("test.body?1")["messages_pending"] == 0
     assert list(layer._store.queues) == ["test"]
+
+
+def test_groups_are_looked_through_once_for_all_that_expired(layer: ChannelLayer, clock: Clock) -> None:
+    """Else thousands of abandoned queues beside thousands of groups would stop the layer for half a minute."""
+
+    class Groups(dict[str, dict[str, float]]):
+        looks = 0
+
+        def values(self) -> Any:
+            self.looks += 1
+            return super().values()
+
+    groups = layer._store.groups = Groups()
+    for number in range(20):
+        layer.group_add(f"group.{number}", f"test?{number}")
+        layer.send(f"test?{number}", {})
+    clock.now += layer.expiry + 1
+    layer.send("other", {})
+    assert groups == {}
+    assert groups.looks == 1
 
 
 def test_send_batch_takes_contents_as_they_are(layer: ChannelLayer) -> None:

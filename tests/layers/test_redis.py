@@ -268,6 +268,32 @@ def test_statistics_of_more_channels_than_are_asked_for_at_once(make_layer: Any)
     assert pending == [1, *[0] * (QUEUES_PER_STEP - 1), 1]
 
 
+def test_statistics_of_many_channels_leave_in_several_calls(layer: RedisChannelLayer) -> None:
+    """The server does nothing else while one of them runs."""
+    layer.send_batch([Outgoing(f"test.{number}", {}) for number in range(2 * QUEUES_PER_STEP)])
+    layer._mine.tallies.add(0, "test.0", 1, 0)
+    assert layer.global_statistics()["messages_count"] == 2 * QUEUES_PER_STEP + 1
+    assert layer.channel_statistics("test.0")["messages_count"] == 2
+    for number in range(2 * QUEUES_PER_STEP):
+        layer._mine.tallies.add(0, f"test.{number}", 1, 0)
+    assert [len(commands) for commands in layer._mine.tallies.collect().values()] == [3]
+
+
+def test_copies_for_single_channels_share_what_they_carry(make_layer: Any) -> None:
+    """A large message to a group of many is not in the sender's memory as often as there are members."""
+    layer = make_layer(channel_capacity={"test.*": 5})
+    item = layer._sender.prepare(Outgoing("group", {"text": "x" * 1000}, to_group=True))
+    copies = layer._sender._copier.copies(0, item, ["test.a?1", "test.b?2", "test.c"])
+    assert len({id(copy.rest) for _, copy in copies}) == 1
+    for channel in ("test.a?1", "test.c"):
+        layer.group_add("group", channel)
+    layer.send_group("group", {"n": 1})
+    assert [layer.receive([channel]) for channel in ("test.a?1", "test.c")] == [
+        ("test.a?1", {"n": 1}),
+        ("test.c", {"n": 1}),
+    ]
+
+
 def test_statistics_are_written_while_a_receiver_waits(make_layer: Any) -> None:
     """A process that sends no more still adds what it counted, the next time it receives."""
     one, two = make_layer(), make_layer()

@@ -11,6 +11,9 @@ from channels.layers.redis.ring import Ring
 RECEIVERS_PER_ENTRY = 500
 """A group message for more members on one queue is cut into several entries, so that none grows without limit."""
 
+_ALONE = ("",)
+"""The receivers of an entry whose queue is a channel."""
+
 
 class Copier:
     """Makes copies of messages to groups.
@@ -34,6 +37,7 @@ class Copier:
     def copies(self, position: int, item: Item, members: Iterable[str]) -> Todo:
         """Return the copies of ``item``, which is for a group, that its ``members`` are to get."""
         local_parts: dict[str, list[str]] = {}
+        alone = codec.make_rest(_ALONE, item.rest)  # Made once: there may be very many of these.
         for channel in members:
             queue = names.non_local_name(channel)
             local_parts.setdefault(queue, []).append(channel[len(queue) :])
@@ -46,11 +50,12 @@ class Copier:
                     queue,
                     self._choose_shard(queue),
                     self._layer.get_capacity(queue),
-                    codec.make_rest(receivers := tuple(parts[first : first + RECEIVERS_PER_ENTRY]), item.rest),
+                    alone if receivers == _ALONE else codec.make_rest(receivers, item.rest),
                     receivers,
                     via_group=True,
                 ),
             )
             for queue, parts in local_parts.items()
             for first in range(0, len(parts), RECEIVERS_PER_ENTRY)
+            for receivers in (tuple(parts[first : first + RECEIVERS_PER_ENTRY]),)
         ]

@@ -24,7 +24,8 @@ CHANNEL_MS = 3_600_000
 TOTAL_MS = 86_400_000
 
 QUEUES_PER_STEP = 100
-"""Of how many queues the state is asked for at once: each answers with its first message, however large."""
+"""Of how many queues the state is asked for at once: each answers with its first message, however large. And to the
+statistics of how many one call adds."""
 
 RATE_SECONDS = 10
 """Over how long rates are averaged: the constant in ``lua/count.lua``."""
@@ -83,15 +84,20 @@ class Tallies:
                 hashes.setdefault(shard, {}).setdefault(self._keys.statistics(queue), Counter())[field] += count
             totals = hashes.setdefault(self._ring.total_shard(shard), {})
             totals.setdefault(self._keys.total, Counter())[field] += count
-        return {shard: [self._count_call(mine)] for shard, mine in hashes.items()}
+        return {shard: self._count_calls(list(mine.items())) for shard, mine in hashes.items()}
 
-    def _count_call(self, hashes: dict[str, Counter[str]]) -> bytes:
-        arguments: list[scripts.Argument] = []
-        for key, fields in hashes.items():
-            arguments += (TOTAL_MS if key == self._keys.total else CHANNEL_MS, len(fields))
-            for field, count in fields.items():
-                arguments += (field, count)
-        return scripts.call(scripts.COUNT, list(hashes), arguments)
+    def _count_calls(self, hashes: Sequence[tuple[str, Counter[str]]]) -> list[bytes]:
+        """Return the commands that add to ``hashes``, a few to each: the server does nothing else while one runs."""
+        calls = []
+        for first in range(0, len(hashes), QUEUES_PER_STEP):
+            part = hashes[first : first + QUEUES_PER_STEP]
+            arguments: list[scripts.Argument] = []
+            for key, fields in part:
+                arguments += (TOTAL_MS if key == self._keys.total else CHANNEL_MS, len(fields))
+                for field, count in fields.items():
+                    arguments += (field, count)
+            calls.append(scripts.call(scripts.COUNT, [key for key, _ in part], arguments))
+        return calls
 
 
 def seconds_waited(head: bytes | None, now_ms: float, expiry: float) -> float:
