@@ -1,11 +1,17 @@
 """What an installation pulls is what the page on it explains."""
 
+import ast
 import re
+import subprocess
+import sys
+from collections.abc import Iterable
 from importlib import metadata
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.docs.test_reference import API, DIRECTIVE
 from tests.support.processes import ROOT
 
 PAGE = (ROOT / "docs" / "installation.rst").read_text(encoding="utf-8")
@@ -42,11 +48,11 @@ def required_by(name: str, extras: frozenset[str], environment: dict[str, str]) 
     return found
 
 
-def pulled() -> set[str]:
-    """Return what an installation without extras pulls, on any platform and Python."""
+def pulled(wanted: Iterable[tuple[str, frozenset[str]]] = (("channels-classic", frozenset()),)) -> set[str]:
+    """Return what an installation pulls, by default of this package without extras, on any platform and Python."""
     names = set()
     for environment in ENVIRONMENTS:
-        waiting, seen = [("channels-classic", frozenset[str]())], set()
+        waiting, seen = list(wanted), set()
         while waiting:
             name, extras = waiting.pop()
             if (name, extras) not in seen:
@@ -77,3 +83,43 @@ def test_extras_of_the_page_are_those_of_the_package() -> None:
             without = required_by("channels-classic", frozenset(), ENVIRONMENTS[0])
             added = required_by("channels-classic", frozenset({extra}), ENVIRONMENTS[0]) - without
             assert {name for name, _ in added} == names_in(text), extra
+
+
+def extras() -> dict[str, list[str]]:
+    """Return the extras of the package as its source has them: what is installed here may be older."""
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    parts = [node for node in tree.body if isinstance(node, ast.Assign) and "EXTRAS" in ast.unparse(node.targets[0])]
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(parts, []), "setup.py", "exec"), names)
+    return dict(names["EXTRAS"])
+
+
+def test_reference_is_made_with_what_the_extra_docs_installs() -> None:
+    """Its modules can be imported where nothing else is."""
+    wanted = [(each.name, frozenset(each.extras)) for each in map(Requirement, extras()["docs"])]
+    there = pulled(wanted) | pulled()
+    blocked = [
+        module
+        for module, distributions in metadata.packages_distributions().items()
+        if module != "channels" and not {canonicalize_name(name) for name in distributions} & there
+    ]
+    assert "selenium" in blocked
+    kinds = ("module", "class", "function", "exception")
+    paths = [
+        path if kind == "module" else path.rpartition(".")[0]
+        for kind, path, _ in DIRECTIVE.findall(API)
+        if kind in kinds
+    ]
+    code = f"""
+import importlib, sys
+sys.modules.update(dict.fromkeys({blocked!r}))
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+                                   "channels", "channels.delay"])
+import django
+django.setup()
+for path in {sorted(set(paths))!r}:
+    importlib.import_module(path)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
