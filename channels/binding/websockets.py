@@ -56,7 +56,7 @@ class WebsocketBinding(Binding):
             return {name: value for name, value in made.items() if self.allows(name)}
         fields = (*instance._meta.concrete_fields, *instance._meta.many_to_many)
         names = [field.name for field in fields if self.allows(field.name)]
-        (record,) = json.loads(serialize_row(instance, names))
+        (record,) = _read_json(serialize_row(instance, names))
         data: dict[str, Any] = record["fields"]
         return data
 
@@ -151,12 +151,17 @@ class WebsocketBindingWithMembers(WebsocketBinding):
         """Return the fields of ``instance`` that are sent, and its members."""
         data = super().serialize_data(instance)
         for member in self.send_members:
-            data[member.replace(".", "__")] = json.loads(self.encoder.encode(_read_member(instance, member)))
+            data[member.replace(".", "__")] = _read_json(self.encoder.encode(_read_member(instance, member)))
         return data
 
 
 def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, cls=DjangoJSONEncoder))
+    return _read_json(json.dumps(value, cls=DjangoJSONEncoder))
+
+
+def _read_json(text: str) -> Any:
+    # Numbers that JSON lacks become null: no page could read a frame with one.
+    return json.loads(text, parse_constant=lambda name: None)
 
 
 def _read_member(instance: Any, path: str) -> Any:

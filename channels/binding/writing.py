@@ -1,5 +1,6 @@
 """Changes of rows from outside: values that clients sent, checked by the model, and why one was refused."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -86,7 +87,8 @@ def fill(instance: Model, data: Mapping[str, Any], allows: Callable[[str], bool]
     """Give ``instance`` the values that ``data`` has for allowed fields, and check it.
 
     Fields that are not editable are left out as in forms: the model would not check them. So are files, of which a
-    page could only choose the path, an automatic primary key, and that of a row that exists.
+    page could only choose the path, an automatic primary key, that of a row that exists, and the link of a child to its
+    parent, by which a new child would take over the parent row of somebody else.
 
     Returns:
         Name of a many-to-many field to primary keys, to be set once the instance is saved.
@@ -103,7 +105,7 @@ def fill(instance: Model, data: Mapping[str, Any], allows: Callable[[str], bool]
             if isinstance(field, ManyToManyField):
                 relations[field.name] = _read_related(field, data[field.name])
             else:
-                setattr(instance, field.attname, field.to_python(data[field.name]))
+                setattr(instance, field.attname, _read_value(field, data[field.name]))
         except ValidationError as error:
             errors[field.name] = error.messages
         except (TypeError, ValueError, ArithmeticError):
@@ -117,9 +119,19 @@ def fill(instance: Model, data: Mapping[str, Any], allows: Callable[[str], bool]
     return relations
 
 
+def _read_value(field: "Field[Any, Any]", value: Any) -> Any:
+    read = field.to_python(value)
+    if isinstance(read, float) and not math.isfinite(read):
+        raise ValueError("JSON has no such number: pages could not read the row any more.")
+    return read
+
+
 def _is_writable(field: "Field[Any, Any]", instance: Model) -> bool:
     is_key_in_use = field.primary_key and not instance._state.adding
-    return field.editable and not is_key_in_use and not isinstance(field, AutoField | FileField | FilePathField)
+    is_parent_link = getattr(field.remote_field, "parent_link", False)
+    if is_key_in_use or is_parent_link:
+        return False
+    return field.editable and not isinstance(field, AutoField | FileField | FilePathField)
 
 
 def _read_related(field: Any, keys: Any) -> list[Any]:

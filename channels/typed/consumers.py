@@ -218,14 +218,14 @@ class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M])
     # The end
 
     def raw_disconnect(self, message: Message, **kwargs: Any) -> None:
-        """Leave all groups, then run ``disconnect``; not for clients that were never admitted."""
-        if not self._load_context():
-            return
-        self._log("Disconnecting websocket", code=message.get("code"))
+        """Run ``disconnect``, then leave all groups; not for clients that were never admitted."""
         try:
-            self.disconnect(message, **kwargs)
+            if self._load_context():
+                self._log("Disconnecting websocket", code=message.get("code"))
+                self.disconnect(message, **kwargs)
         finally:
-            self.memberships.leave_all()
+            if self.context is not None:
+                self.memberships.leave_all()
 
     def _load_context(self) -> bool:
         self.context = ConnectionContext.load(self.session)

@@ -15,7 +15,7 @@ from channels.generic.websockets import WebsocketDemultiplexer
 from channels.routing import route
 from channels.worker import Worker
 from tests.binding.conftest import is_postgres
-from tests.binding.desk.models import Box, Card, Label, Paper, Ticket
+from tests.binding.desk.models import BigCard, Box, Card, Label, Paper, Ticket
 from tests.sessions.conftest import cookie, login, user, visitor
 from tests.support.connection import Connection, make_layer
 
@@ -306,6 +306,13 @@ def test_key_in_the_data_takes_no_other_row(opened, action):
     assert Card.objects.count() == (3 if action == "create" else 2)
 
 
+def test_new_child_takes_no_parent_of_others(opened):
+    """Its link to its parent is not the page's to choose."""
+    card = Card.objects.create(title="a", secret="own")
+    ask(page_of(opened(BigCard, fields="__all__")), "create", data={"card_ptr": card.pk, "title": "b"})
+    assert list(Card.objects.order_by("pk").values_list("title", "secret")) == [("a", "own"), ("b", "safe")]
+
+
 @pytest.mark.parametrize("action", ["create", "update"])
 @pytest.mark.parametrize(
     ("data", "fields"),
@@ -348,6 +355,16 @@ def test_paths_of_files_are_left_alone(opened, action, name):
     ask(page_of(opened(Paper, fields="__all__")), action, paper.pk, {"title": "b", name: "/etc/passwd"})
     assert Paper.objects.filter(title="b").exists()
     assert not any(getattr(each, name) for each in Paper.objects.all())
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", '"nan"', '"inf"'])
+def test_numbers_that_json_lacks_are_refused(opened, number):
+    """No page could read the row any more."""
+    text = f'{{"action": "create", "data": {{"title": "a", "weight": {number}}}}}'
+    page = page_of(opened(Paper, fields=["title", "weight"]))
+    (reply,) = page.receive(f'{{"stream": "cards", "payload": {text}}}')
+    assert set(json.loads(reply["text"])["error"]["fields"]) == {"weight"}
+    assert not Paper.objects.exists()
 
 
 def test_relations_are_limited_as_in_forms(opened):

@@ -356,6 +356,14 @@ def test_values_that_the_database_makes_are_told(bind, listen):
     assert [payload["data"] for payload in page.payloads()] == [{"loud": "ONE"}, {"loud": "TWO"}]
 
 
+def test_numbers_that_json_lacks_are_null(bind, listen):
+    """Pages can read the rest of the row."""
+    page = listen("all")
+    bind(Paper, fields=["title", "weight"], group_names=lambda cls, paper: ["all"])
+    Paper.objects.create(title="paper", weight=float("inf"))
+    assert page.payloads()[0]["data"] == {"title": "paper", "weight": None}
+
+
 def test_value_that_its_field_cannot_read_is_as_the_database_has_it():
     """Fields of others may fail on values that they save; nobody's save fails for it."""
     paper = Paper.objects.create(title="paper")

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group as Room
 from rest_framework.authentication import SessionAuthentication
 
+from channels.registry import channel_layers
 from channels.typed import PingMessage, TypedConsumer, event_handler, ws_handler
 from tests.consumers_typed.rooms import Answer, ChatMessage, NotifyEvent
 
@@ -174,3 +175,15 @@ def test_attributes_are_there_at_the_end(ask):
     asked.socket.close()
     assert asked.socket.receive_nothing()
     assert ended == ["kept"]
+
+
+def test_groups_are_left_also_when_an_instance_is_gone(ask):
+    """Nobody else would end the memberships."""
+    room = Room.objects.create(name="den")
+    asked = ask(lambda self: setattr(self, "found", room), found=None)
+    layer = channel_layers["default"]
+    assert len(layer.group_channels("noting")) == 1
+    room.delete()
+    asked.socket.close()
+    assert asked.socket.receive_nothing()
+    assert layer.group_channels("noting") == []

@@ -92,6 +92,7 @@ class Paper(models.Model):
         expression=Upper("title"), output_field=models.CharField(max_length=20), db_persist=True
     )
     place = models.IntegerField(default=0)
+    weight = models.FloatField(default=0)
     due = models.DateTimeField(null=True, blank=True)
     notes = models.JSONField(default=dict, blank=True)
     scan = models.FileField(blank=True)
