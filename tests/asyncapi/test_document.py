@@ -283,3 +283,34 @@ def test_unknown_form_is_named() -> None:
     """With those that there are."""
     with pytest.raises(ValueError, match="json or yaml, not as 'toml'"):
         write_document({}, "toml")
+
+
+class Limits(BaseModel):
+    """As wide as a model of pydantic may have them."""
+
+    most: float = Field(float("inf"), le=float("inf"))
+    others: list[float] = [1.5, float("nan")]
+
+
+class LimitsMessage(BaseMessage):
+    """Says how much is allowed."""
+
+    action: Literal["limits"] = "limits"
+    payload: Limits
+
+
+def test_numbers_that_json_lacks_are_left_out() -> None:
+    """Nobody could read the document, nor the page its messages."""
+
+    class Limiting(TypedConsumer[LimitsMessage]):
+        def receive_message(self, message: LimitsMessage, **kwargs: Any) -> None: ...
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    with apply_routes([Limiting.as_route()]):
+        document = json.loads(write_document(build_document(find_routes())), parse_constant=refuse)
+        json.loads(json.dumps(describe_consumers(find_routes())), parse_constant=refuse)
+    fields = document["components"]["schemas"]["Limits"]["properties"]
+    assert {"default", "maximum"}.isdisjoint(fields["most"])
+    assert fields["others"]["default"] == [1.5, None]

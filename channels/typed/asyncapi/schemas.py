@@ -1,5 +1,6 @@
 """The models of messages as schemas of a document: named, in the form that AsyncAPI reads, spelled as on the wire."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from channels.typed.asyncapi.examples import make_example
 from channels.typed.cases import camelize
@@ -99,8 +100,11 @@ def _respell(schema: Any, spelling: Spelling) -> Any:
             found[key] = {spelling.key(name): _respell(each, spelling) for name, each in value.items()}
         elif key == "required":
             found[key] = [spelling.key(name) for name in value]
+        elif isinstance(value, float) and not math.isfinite(value):
+            continue  # JSON has no such number, neither as a default nor as a limit.
         elif key in ("default", "examples"):
-            found[key] = camelize(value) if spelling.is_camel else value
+            plain = from_json(to_json(value, inf_nan_mode="null"))
+            found[key] = camelize(plain) if spelling.is_camel else plain
         elif key in ("const", "enum"):
             found[key] = value
         elif key == "discriminator":
