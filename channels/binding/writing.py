@@ -127,7 +127,8 @@ def _read_value(field: "Field[Any, Any]", value: Any) -> Any:
 
 
 def _is_writable(field: "Field[Any, Any]", instance: Model) -> bool:
-    is_key_in_use = field.primary_key and not instance._state.adding
+    is_key = field.primary_key or field in instance._meta.pk_fields  # Of which there may be several.
+    is_key_in_use = is_key and not instance._state.adding
     is_parent_link = getattr(field.remote_field, "parent_link", False)
     if is_key_in_use or is_parent_link:
         return False

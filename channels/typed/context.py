@@ -13,6 +13,7 @@ from channels.auth import anonymous, channel_login
 from channels.exceptions import UnusableMessage
 from channels.message import Message
 from channels.request import AsgiRequest, make_scope
+from channels.typed.keeping import key_of
 from channels.types import Content
 
 KEY = "channels.typed"
@@ -76,7 +77,7 @@ class ConnectionContext:
         request_id = dict(headers).get("x-request-id") or str(uuid.uuid4())
         stored: dict[str, Any] = {
             "user": None,
-            "object": None if obj is None else str(obj.pk),
+            "object": None if obj is None else key_of(obj),
             "request_id": request_id[:100],
             "headers": headers,
             "query_string": _latin(message.get("query_string") or b""),
@@ -97,9 +98,9 @@ class ConnectionContext:
         return user
 
     @property
-    def object_pk(self) -> str | None:
-        """The primary key of the object, as text."""
-        pk: str | None = self._stored["object"]
+    def object_pk(self) -> str | list[str] | None:
+        """The primary key of the object, as text; its parts, if it has several."""
+        pk: str | list[str] | None = self._stored["object"]
         return pk
 
     @property

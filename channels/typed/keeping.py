@@ -86,9 +86,15 @@ def update(consumer: Any) -> None:
         consumer.session[KEY] = {**kept, **changed}
 
 
+def key_of(instance: Model) -> str | list[str]:
+    """Return the primary key of ``instance`` as JSON can hold it, and as its model finds it again."""
+    key: Any = instance.pk
+    return [str(part) for part in key] if isinstance(key, tuple) else str(key)
+
+
 def _pack(value: Any) -> Content:
     if isinstance(value, Model) and value.pk is not None:
-        return {"model": value._meta.label, "pk": str(value.pk), "database": value._state.db}
+        return {"model": value._meta.label, "pk": key_of(value), "database": value._state.db}
     return {"value": value} if _is_json(value) else {"type": type(value).__name__}
 
 

@@ -15,7 +15,7 @@ from channels.generic.websockets import WebsocketDemultiplexer
 from channels.routing import route
 from channels.worker import Worker
 from tests.binding.conftest import is_postgres
-from tests.binding.desk.models import BigCard, Box, Card, Label, Paper, Ticket
+from tests.binding.desk.models import BigCard, Box, Card, Label, Paper, Seat, Ticket
 from tests.sessions.conftest import cookie, login, user, visitor
 from tests.support.connection import Connection, make_layer
 
@@ -304,6 +304,15 @@ def test_key_in_the_data_takes_no_other_row(opened, action):
     other.refresh_from_db()
     assert other.title == "b"
     assert Card.objects.count() == (3 if action == "create" else 2)
+
+
+def test_key_of_several_fields_takes_no_other_row(opened):
+    """No part of it is changed, so that an update neither makes a copy nor writes over what it may not."""
+    Seat.objects.create(row="a", number=1)
+    Seat.objects.create(row="b", number=2)
+    bound = opened(Seat, fields="__all__", get_queryset=lambda self: Seat.objects.filter(row="a"))
+    assert ask(page_of(bound), "update", ["a", 1], {"row": "b", "number": 2, "note": "forged"}) == []
+    assert sorted(map(str, Seat.objects.all())) == ["a1: forged", "b2: "]
 
 
 def test_new_child_takes_no_parent_of_others(opened):

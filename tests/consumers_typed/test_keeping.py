@@ -8,6 +8,7 @@ from rest_framework.authentication import SessionAuthentication
 
 from channels.registry import channel_layers
 from channels.typed import PingMessage, TypedConsumer, event_handler, ws_handler
+from tests.binding.desk.models import Seat
 from tests.consumers_typed.rooms import Answer, ChatMessage, NotifyEvent
 
 SAY = {"action": "chat", "payload": {"content": "more"}}
@@ -61,7 +62,8 @@ def ask(open_socket):
     """Return a function that opens a socket to a ``Noting`` with these methods, and one that asks it."""
 
     def opened(note, find=Noting.find, **attributes):
-        socket = open_socket(routes=[Noting.as_route({"note": note, "find": find, **attributes})])
+        route = Noting.as_route({"note": note, "find": find, **attributes}, path=r"^/chat/(?P<room>\w+)/$")
+        socket = open_socket(routes=[route])
 
         def asked(content=None):
             socket.send_json(content or {"action": "ping"})
@@ -125,6 +127,19 @@ def test_instances_of_models_are_read_again(ask, attributes):
     assert asked() == "den"
     Room.objects.update(name="lair")
     assert asked() == "lair"
+
+
+def test_instances_with_a_key_of_several_fields_are_read_again(ask):
+    """The object of the socket, too."""
+    Seat.objects.create(row="a", number=1, note="here")
+    asked = ask(
+        lambda self: setattr(self, "found", self.obj),
+        lambda self: [self.obj.note, self.found.note],
+        queryset=Seat.objects,
+        lookup_field="row",
+        lookup_url_kwarg="room",
+    )
+    assert asked() == ["here", "here"]
 
 
 def test_user_may_be_kept_under_another_name(open_socket, user):

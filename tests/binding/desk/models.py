@@ -102,3 +102,15 @@ class Paper(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Seat(models.Model):
+    """A row with a key of two fields."""
+
+    pk = models.CompositePrimaryKey("row", "number")
+    row = models.CharField(max_length=2)
+    number = models.IntegerField()
+    note = models.CharField(max_length=20, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.row}{self.number}: {self.note}"
