@@ -31,7 +31,16 @@ class Stage:
 
     @classmethod
     def enter(cls, application: Any) -> "Stage":
-        """Return the stage of the calling thread, where ``application`` is used from now on."""
+        """Return the stage of the calling thread, where ``application`` is used from now on.
+
+        Raises:
+            RuntimeError: An event loop is running in this thread.
+        """
+        if is_in_event_loop():
+            raise RuntimeError(
+                "A session without sockets runs an event loop of its own, and cannot be used in an async test: make "
+                "the test a plain function, or let it call one by sync_to_async."
+            )
         stage: Stage | None = getattr(_local, "stage", None)
         if stage is None:
             stage = _local.stage = cls()
@@ -51,6 +60,15 @@ class Stage:
 
 
 _local = threading.local()
+
+
+def is_in_event_loop() -> bool:
+    """Return whether an event loop is running in the calling thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _shut_down(application: Any) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from channels import Channel, Group, route
@@ -275,6 +276,18 @@ class SessionTests(ChannelTestCase):
             WebsocketSession(),
         ):
             pass
+
+    async def test_async_test_is_told_what_to_do(self):
+        """The session's event loop cannot run inside that of the test; a plain function can have one."""
+
+        def use():
+            with WebsocketSession("/room/") as session:
+                session.send("hello")
+                return session.receive()
+
+        with pytest.raises(RuntimeError, match="sync_to_async"):
+            use()
+        assert await sync_to_async(use)() == "hello"
 
     def test_nothing_stays_behind(self):
         """Tasks, loops and services of the application end with the block."""
