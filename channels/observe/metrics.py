@@ -6,7 +6,7 @@ the layer at that moment, so every process tells the same of one queue: take the
 
 import errno
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client import REGISTRY, start_http_server
@@ -95,20 +95,21 @@ class ChannelsCollector(Collector):
         yield from self._running()
 
     def _running(self) -> Iterator[Metric]:
-        busy = GaugeMetricFamily("channels_worker_threads", "Threads that consume.", labels=("layer", "state"))
-        connections = GaugeMetricFamily("channels_connections", "Open connections, HTTP included.", labels=("layer",))
+        # Sums: there may be several on one layer, and Prometheus takes one sample of a name and its labels only.
+        threads: Counter[tuple[str, ...]] = Counter()
+        connections: Counter[tuple[str, ...]] = Counter()
         queues: dict[str, tuple[Any, set[str]]] = {}
         for source, content in self._sources():
             _, names = queues.setdefault(source.alias, (source.layer, set()))
             names.update(content["channels"])
             if source.kind == "server":
                 names.update(INTERFACE_CHANNELS)
-                connections.add_metric((source.alias,), content["connections"])
+                connections[(source.alias,)] += content["connections"]
             else:
-                busy.add_metric((source.alias, "busy"), content["busy"])
-                busy.add_metric((source.alias, "idle"), content["threads"] - content["busy"])
-        yield busy
-        yield connections
+                threads[source.alias, "busy"] += content["busy"]
+                threads[source.alias, "idle"] += content["threads"] - content["busy"]
+        yield _gauge("channels_worker_threads", "Threads that consume.", ("layer", "state"), threads)
+        yield _gauge("channels_connections", "Open connections, HTTP included.", ("layer",), connections)
         yield from _layers(queues)
 
 
@@ -121,6 +122,13 @@ def events(counted: dict[str, int] | None = None) -> Metric:
     for name, count in counted.items():
         noun, verb, reason = (*name.split(".", 2), "", "")[:3]
         family.add_metric((noun, verb, reason), count)
+    return family
+
+
+def _gauge(name: str, meaning: str, labels: Sequence[str], values: Mapping[tuple[str, ...], int]) -> Metric:
+    family = GaugeMetricFamily(name, meaning, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
     return family
 
 

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from channels import counters
 from channels.observe import metrics
 from channels.observe.start import Watch
-from channels.registry import channel_layers
+from channels.registry import ChannelLayerWrapper, channel_layers
 from tests.monitor.conftest import Site
 from tests.support.processes import ROOT, free_port, wait_for
 from tests.support.servers import serve
@@ -141,6 +141,21 @@ def test_layer_that_is_gone_is_shown_as_down(settings: Any) -> None:
     registry = CollectorRegistry()
     registry.register(metrics.ChannelsCollector(lambda: [(Here(), {"channels": [], "connections": 0})]))
     assert registry.get_sample_value("channels_layer_up", {"layer": "default"}) == 0
+
+
+def test_several_on_one_layer_are_one_sample(channel_layer: ChannelLayerWrapper) -> None:
+    """Two applications in one process: Prometheus would take the connections of one of them only."""
+
+    class Here:
+        alias, layer, kind = "default", channel_layer, "server"
+
+    sources = [(Here(), {"channels": [], "connections": count}) for count in (2, 3)]
+    (family,) = [
+        metric
+        for metric in metrics.ChannelsCollector(lambda: sources).collect()
+        if metric.name == "channels_connections"
+    ]
+    assert [(sample.labels, sample.value) for sample in family.samples] == [({"layer": "default"}, 5)]
 
 
 def test_each_end_of_a_handshake_has_an_outcome() -> None:
