@@ -5,6 +5,7 @@ from importlib import import_module
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.sessions.backends.file import SessionStore
 
 from channels import session_stores
 
@@ -56,13 +57,14 @@ def cookie():
 @pytest.fixture(
     params=["db", "cache", "cached_db", "file"],
 )
-def engine(request, settings, tmp_path, db):
+def engine(request, settings, tmp_path, db, monkeypatch):
     """Each session engine in turn."""
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{request.param}"
     settings.SESSION_FILE_PATH = str(tmp_path)
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(tmp_path)}
     }
-    # The file engine remembers on its class where files go.
+    # The file engine remembers on its class, and on subclasses, where files go.
+    monkeypatch.setattr(SessionStore, "_storage_path", str(tmp_path), raising=False)
     session_stores._pinned_class.cache_clear()
     return request.param

@@ -126,13 +126,13 @@ def test_pause_of_supervisor_and_processes_is_no_silence(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_pause_of_all_processes_kills_none(workers: Workers) -> None:
     """They are stopped for longer than one may be silent."""
-    supervisor = workers.start("--processes", "2", "--hang-time", "2")
+    supervisor = workers.start("--processes", "2", "--hang-time", "5")
     workers.wait_until_ready(2)
     workers.wait_for_log("is ready", 2)
     pids = [supervisor.pid, *workers.pids("is ready")]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(4)
+    time.sleep(7)
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
     workers.send("work", n=1)
