@@ -1,9 +1,11 @@
 """What only the layer between processes promises: its limits, its file, and what killed processes leave behind."""
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -553,6 +555,27 @@ def test_full_disk_refuses_messages(layer: IPCChannelLayer) -> None:
     outcomes = layer.send_batch([Outgoing("test.in", {"bytes": b"x" * 200_000}), Outgoing("bad name", {})])
     assert [type(outcome).__name__ for outcome in outcomes] == ["ChannelFull", "TypeError"]
     assert layer.receive(["test.in"]) == ("test.in", {})
+
+
+def test_process_with_too_many_open_files_sends_and_says_why_it_cannot_wait(
+    layer: IPCChannelLayer, make_layer: Callable[..., IPCChannelLayer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the file is sent, whether somebody can be woken or not; who cannot wait is told as by a lost layer."""
+    other = make_layer()
+    received: list[Any] = []
+    thread = threading.Thread(target=lambda: received.extend(other.receive_batch(["test.in"], 1, 30)))
+    thread.start()
+    wait_for(lambda: waiting(layer) == 1, "the other waits")
+
+    def fail(*args: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", fail)
+    layer.send("test.in", {"n": 1})
+    with pytest.raises(LayerUnavailable, match="Too many open files"):
+        layer.receive(["test.out"], block=True)
+    thread.join()
+    assert [d.content for d in received] == [{"n": 1}]
 
 
 def test_unreadable_entry_is_skipped_and_counted(layer: IPCChannelLayer) -> None:

@@ -77,7 +77,11 @@ class Bells:
         self._clapper: socket.socket | None = None
 
     def lend(self) -> Bell:
-        """Return a bell that nobody else uses until it is given back."""
+        """Return a bell that nobody else uses until it is given back.
+
+        Raises:
+            OSError: None can be made: too many files are open.
+        """
         while True:
             with self._lock:
                 if not self._idle:
@@ -97,17 +101,18 @@ class Bells:
     def ring(self, name: str) -> bool:
         """Ring the bell ``name``; False if nobody holds it any more."""
         with self._lock:
-            if self._clapper is None:
-                self._clapper = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-                self._clapper.setblocking(False)
             path = self._directory / name
             try:
+                if self._clapper is None:
+                    self._clapper = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                    self._clapper.setblocking(False)
                 self._clapper.sendto(b"!", str(path))
             except OSError as error:
                 if error.errno in _DEAD:
                     path.unlink(missing_ok=True)
                     return False
-                # Any other refusal says that it has been rung more often than was heard.
+                # Any other says that it has been rung more often than was heard, or that this process has too many
+                # files open. What it is rung for is done already; whoever waits looks after a while.
         return True
 
     def remove_dead(self) -> list[str]:

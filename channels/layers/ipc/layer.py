@@ -175,7 +175,10 @@ class IPCChannelLayer(BaseChannelLayer):
 
     def _wait(self, queues: Sequence[str], limit: int, split: bool, end: float) -> Plan[list[Taken]]:
         bells = self._runner.place.bells
-        bell = bells.lend()
+        try:
+            bell = bells.lend()
+        except OSError as error:
+            raise self._runner.place.unavailable(str(error)) from error
         is_waiting = True
 
         def take_or_wait(ledger: Ledger) -> list[Taken]:
