@@ -98,7 +98,9 @@ class WebsocketBinding(Binding):
         Raises:
             Refused: There is no such row, or the model, or the serializer, does not take them.
         """
-        instance = self.get_queryset().select_for_update().filter(pk=pk).first()
+        # Locked by itself: what a queryset joins cannot always be.
+        allowed = self.get_queryset().filter(pk=pk).values("pk")
+        instance = self.model._base_manager.select_for_update().filter(pk__in=allowed).first()
         if instance is None:
             raise Refused.missing()
         self._write(instance, data)

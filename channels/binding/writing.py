@@ -60,6 +60,8 @@ def read_key(model: type[Model], key: Any) -> Any:
         if len(parts) != len(fields) or any(isinstance(part, bool | list | dict) for part in parts):
             raise ValueError("Primary keys are numbers or texts.")
         read = tuple(field.to_python(part) for field, part in zip(fields, parts, strict=True))
+        if any(isinstance(part, str) and b"\0" in part.encode() for part in read):
+            raise ValueError("Databases do not take such a text, not even to look for it.")
     except (ValidationError, TypeError, ValueError, ArithmeticError) as error:
         raise Refused.missing() from error
     return read if len(read) > 1 else read[0]

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import DataError
 from django.db.models import Manager, QuerySet
 from django.http import Http404
 
@@ -180,7 +181,7 @@ def find_object(consumer: Any, kwargs: dict[str, Any]) -> Any:
     queryset = consumer.get_queryset()
     try:
         return queryset.get(**{consumer.lookup_field: kwargs[name]})
-    except (queryset.model.DoesNotExist, TypeError, ValueError, ValidationError) as error:
+    except (queryset.model.DoesNotExist, TypeError, ValueError, ValidationError, DataError) as error:
         raise Http404(f"No {queryset.model.__name__} matches the given query.") from error
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+from django.db.models import Q
 from rest_framework import serializers
 
 from channels import counters
@@ -214,6 +215,23 @@ def test_rows_can_be_left_out(opened):
 
 
 # Who may
+
+
+@pytest.mark.parametrize("is_distinct", [True, False])
+def test_rows_may_be_left_out_by_relations(opened, is_distinct):
+    """By those of which there may be none, or several: whatever a queryset joins, the row can be locked."""
+
+    def get_queryset(self):
+        rows = Card.objects.filter(Q(box__name="left") | Q(labels__name__in=["red", "blue"]))
+        return rows.distinct() if is_distinct else rows
+
+    seen, other = Card.objects.create(title="a"), Card.objects.create(title="b")
+    seen.labels.set([Label.objects.create(name=name) for name in ("red", "blue")])
+    page = page_of(opened(get_queryset=get_queryset))
+    assert ask(page, "update", seen.pk, {"title": "c"}) == []
+    assert error_of(ask(page, "update", other.pk, {"title": "c"}))["code"] == "not_found"
+    assert sorted(map(str, Card.objects.all())) == ["b", "c"]
+    assert ask(page, "delete", seen.pk) == []
 
 
 def test_nobody_may_unless_the_binding_says_so(bind):
@@ -446,6 +464,13 @@ def test_row_that_is_not_there(opened, action, pk):
     error = error_of(ask(page_of(opened()), action, pk, {"title": "b"}))
     assert error["code"] == "not_found"
     assert str(Card.objects.get()) == "a"
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\0", "a\0"])
+def test_key_that_is_no_text_of_databases(opened, text):
+    """Permissions may look for the row before it is changed."""
+    bound = opened(Seat, has_permission=lambda self, user, action, pk: not Seat.objects.filter(pk=pk).exists())
+    assert error_of(ask(page_of(bound), "update", [text, 1], {}))["code"] == "not_found"
 
 
 @pytest.mark.parametrize(

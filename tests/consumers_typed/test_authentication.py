@@ -8,6 +8,8 @@ import pytest
 from django.contrib.auth.models import Group as Room
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
+from django.db.models import QuerySet
 from rest_framework import permissions as rest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -409,6 +411,19 @@ class TestObjects:
             route = Pinging.as_route({**options, "authenticator_class": authenticator}, path="^/(?P<called>[a-z]+)/")
             assert outcome(open_socket("/den/", routes=[route], expect=None))["status_code"] == 200
             assert outcome(open_socket("/lair/", routes=[route], expect=None))["status_code"] == 404
+
+    def test_lookup_of_what_the_database_does_not_take(self, open_socket, caplog):
+        """PostgreSQL refuses to look for some texts that a path may have: there is no such object."""
+
+        class Refusing(QuerySet):
+            def get(self, *args, **kwargs):
+                raise DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+
+        for authenticator in (None, DjangoAuthenticator):
+            options = {"queryset": Refusing(Room), "permission_classes": [], "authenticator_class": authenticator}
+            route = Pinging.as_route(options, path="^/(?P<pk>.+)/")
+            assert outcome(open_socket("/%00/", routes=[route], expect=None))["status_code"] == 404
+        assert "Traceback" not in caplog.text
 
     def test_object_permission_without_rest_framework(self, open_socket, user, room):
         """The plain variant asks for objects too."""
