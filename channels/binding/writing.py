@@ -72,13 +72,15 @@ def writing(model: type[Model]) -> Iterator[None]:
     """Run a ``with`` block in a transaction; what the database refuses becomes a refusal.
 
     Raises:
-        Refused: The database does not take the values, or other rows refer to one that was to be deleted.
+        Refused: The model or the database does not take the values, or other rows refer to one that was to be deleted.
     """
     try:
         with transaction.atomic(using=router.db_for_write(model)):
             yield
     except (ProtectedError, RestrictedError) as error:
         raise Refused("conflict", "Other rows refer to this one.") from error
+    except ValidationError as error:  # Of a save, or a signal, of the project's own.
+        raise Refused.invalid(_messages_of(error)) from error
     except IntegrityError as error:
         raise Refused("conflict", "The values contradict other rows.") from error
     except (DataError, UnicodeEncodeError) as error:
@@ -115,10 +117,14 @@ def fill(instance: Model, data: Mapping[str, Any], allows: Callable[[str], bool]
     try:
         instance.full_clean(exclude=errors)
     except ValidationError as error:
-        errors.update(error.message_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.messages})
+        errors.update(_messages_of(error))
     if errors:
         raise Refused.invalid(errors)
     return relations
+
+
+def _messages_of(error: ValidationError) -> dict[str, list[str]]:
+    return error.message_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.messages}
 
 
 def _read_value(field: "Field[Any, Any]", value: Any) -> Any:

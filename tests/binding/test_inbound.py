@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from rest_framework import serializers
 
@@ -436,6 +437,25 @@ def test_what_only_the_database_refuses_is_answered(opened):
 
     Label.objects.create(name="red")
     assert error_of(ask(page_of(opened(create=create)), "create", data={}))["code"] == "conflict"
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (ValidationError("No more."), {"__all__": ["No more."]}),
+        (ValidationError({"title": "Not this."}), {"title": ["Not this."]}),
+    ],
+)
+def test_what_a_save_refuses_is_answered(opened, error, fields):
+    """Models check values there, too, and so do signals."""
+
+    def create(self, data):
+        Label.objects.create(name="red")
+        raise error
+
+    answer = error_of(ask(page_of(opened(create=create)), "create", data={}))
+    assert (answer["code"], answer["fields"]) == ("invalid", fields)
+    assert not Label.objects.exists()
 
 
 def test_text_that_cannot_be_stored_is_answered(opened):
