@@ -79,7 +79,7 @@ setup(
     long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
     author="the channels-classic authors",
-    license="BSD-3-Clause",
+    license_expression="BSD-3-Clause",
     license_files=["LICENSE"],
     keywords=["django", "websocket", "channels", "asgi", "redis"],
     packages=find_packages(include=["channels", "channels.*"]),
