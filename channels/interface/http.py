@@ -208,7 +208,7 @@ class HttpBridge:
         return effects
 
     def _give_up(self, _: None) -> Effects:
-        # Who makes the response may be waiting for this client, and would learn it in no other way.
+        # Who makes the response may be waiting for reports, and would learn it in no other way.
         unwanted = ToLayer(names.flow_channel(self.reply_channel), formats.http_response_report(closed=True))
         return [*self._leave(None), unwanted] if self.is_paced else self._leave(None)
 
@@ -256,11 +256,11 @@ class HttpBridge:
         # Without its last event the server cuts the connection, so that the client can tell: a response
         # with a hole in it would look complete.
         counters.add("http.aborted.malformed")
-        return self._leave(None)
+        return self._give_up(None)
 
-    def _broken_off(self, _: Any) -> Effects:
+    def _broken_off(self, reply: HttpReply) -> Effects:
         counters.add("http.aborted.incomplete")
-        return self._leave(None)
+        return self._leave(None) if reply.closed else self._give_up(None)
 
 
 _TABLE: dict[tuple[State, Input], tuple[Callable[[HttpBridge, Any], Effects], State]] = {

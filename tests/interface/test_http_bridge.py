@@ -340,6 +340,14 @@ def test_client_gone_is_told_to_who_paces_his_response() -> None:
     assert (names.flow_channel(REPLY_CHANNEL), {"taken": 0, "closed": True}) in told
 
 
+def test_loss_of_a_message_is_told_to_who_paces_his_response() -> None:
+    """He would wait in vain for reports on what was lost."""
+    bridge = waiting()
+    bridge.reply({"status": 200, "content": b"a", "more_content": True, "paced": True, "order": 0})
+    told = messages(bridge.reply({"content": b"c", "more_content": True, "paced": True, "order": 2}))
+    assert (names.flow_channel(REPLY_CHANNEL), {"taken": 0, "closed": True}) in told
+
+
 def test_client_gone_is_not_told_to_who_would_not_listen() -> None:
     """Nobody reads what is sent there."""
     assert channels(answering().client({"type": "http.disconnect"})) == ["http.disconnect"]
