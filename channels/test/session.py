@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.encoding import iri_to_uri
 
 from channels.asgi import make_application
 from channels.registry import DEFAULT_CHANNEL_LAYER, channel_layers
@@ -226,7 +227,7 @@ def _make_scope(path: str, headers: Any, cookies: Mapping[str, Any] | None, subp
     pairs = encode_headers(headers)
     if cookies:
         pairs.append([b"cookie", encode_cookies(cookies)])
-    path, _, query = path.partition("?")
+    path, _, query = iri_to_uri(path).partition("?")  # As browsers spell addresses.
     return {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},

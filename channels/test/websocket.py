@@ -15,6 +15,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth import login as auth_login
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest
+from django.utils.encoding import iri_to_uri
 
 from channels import formats, variants
 from channels.exceptions import MalformedReply
@@ -159,7 +160,7 @@ class WSClient(Client):
         """Return ``content`` with what this client fills in, whatever the channel."""
         own: Content = formats.copy_content(content or {})
         own.setdefault(formats.REPLY_CHANNEL, self.reply_channel)
-        path, mark, query = path.partition("?")
+        path, mark, query = iri_to_uri(path).partition("?")  # As browsers spell addresses.
         own.setdefault("path", unquote(path))
         if mark:
             own.setdefault("query_string", query.encode("latin-1"))

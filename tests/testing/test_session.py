@@ -13,7 +13,7 @@ from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.exceptions import DenyConnection
 from channels.generic.websockets import JsonWebsocketConsumer, WebsocketConsumer
 from channels.security.websockets import allowed_hosts_only
-from channels.test import ChannelTestCase, SocketClosed, SocketRefused, WebsocketSession, apply_routes
+from channels.test import ChannelTestCase, SocketClosed, SocketRefused, WebsocketSession, WSClient, apply_routes
 
 SEEN = []
 
@@ -178,6 +178,21 @@ class SessionTests(ChannelTestCase):
         (content,) = seen
         assert (content["path"], content["query_string"]) == ("/caf\u00e9/", b"q=%20")
         assert content["headers"] == [[b"x-a", b"1"], [b"cookie", b'c="d e"']]
+
+    def test_address_may_be_written_as_people_read_it(self):
+        """Browsers send it as UTF-8 with percent signs; both clients do."""
+        seen = []
+
+        def connect(message):
+            seen.append((message["path"], message["query_string"]))
+            message.reply_channel.send({"accept": True})
+
+        address = "/caf\u00e9/\u65e5 1/?q=\u65e5"
+        with apply_routes(route("websocket.connect", connect)):
+            with WebsocketSession(address):
+                pass
+            WSClient().send_and_consume("websocket.connect", path=address)
+        assert seen == [("/caf\u00e9/\u65e5 1/", b"q=%E6%97%A5")] * 2
 
     def test_origin_checks_see_the_header(self):
         """A page of another site is refused."""
