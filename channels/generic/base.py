@@ -39,7 +39,7 @@ class BaseConsumer:
         for name in names:
             # The raw methods of protocols call those that projects override, which have the same name without it.
             for called in (name, name.removeprefix("raw_")):
-                require_synchronous(vars(cls).get(called))
+                require_synchronous(getattr(cls, called, None))
 
     def __init__(self, message: Message, **kwargs: Any) -> None:
         self.message = message

@@ -18,6 +18,7 @@ from channels.channel import Channel, Group
 from channels.exceptions import SendNotAvailableOnDemultiplexer
 from channels.generic.connections import JsonWebsocketConsumer
 from channels.message import Message
+from channels.routing import require_synchronous
 from channels.sessions import Opener, hold_open, open_ordering
 from channels.types import Consumer, Content
 from channels.utils import printable
@@ -135,6 +136,8 @@ class WebsocketDemultiplexer(JsonWebsocketConsumer):
                 f"{cls.__qualname__} has a mapping of streams to channels, as Channels 1.0 knew it. Name the consumers "
                 f"themselves: consumers = {{stream: consumer}}."
             )
+        for consumer in cls.consumers.values() if isinstance(cls.consumers, Mapping) else ():
+            require_synchronous(consumer)
 
     def get_openers(self) -> Sequence[Opener]:
         """Return what is open around all streams, outermost first."""

@@ -37,6 +37,10 @@ class BaseOriginValidator:
         ImproperlyConfigured: It is an async function.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        require_synchronous(cls.validate_origin)  # Every origin would pass.
+
     def __init__(self, func: Consumer) -> None:
         require_synchronous(func)
         functools.update_wrapper(self, func)

@@ -15,6 +15,7 @@ from channels.auth import open_channel_session_user, open_http_session_user
 from channels.exceptions import ConsumerSignal
 from channels.generic.connections import UNAUTHORIZED
 from channels.message import Message
+from channels.routing import require_synchronous
 from channels.sessions import Opener, hold_open, open_channel_session, open_ordering
 from channels.typed import events, keeping, settings
 from channels.typed.connection import IC, OG, Event, M
@@ -35,6 +36,13 @@ _REPLACED = {
     "connection_groups": "build_groups",
 }
 """Methods of other consumers, and what there is for them."""
+
+
+_CALLED = (
+    *("receive_message", "receive_event", "handle_message_error"),
+    *("build_groups", "post_authentication", "get_queryset"),
+)
+"""Methods that projects override, and that nobody awaits."""
 
 
 class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M]):
@@ -65,6 +73,8 @@ class TypedConsumer(TypedHandshake[IC, Event, OG, M], Generic[IC, Event, OG, M])
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in _CALLED:
+            require_synchronous(getattr(cls, name))
         declared = inspect.getattr_static(cls, "groups")
         if not isinstance(declared, Groups):  # Of the class itself, or of a mixin.
             cls.declared_groups = tuple(names.require_list(declared or ()))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from channels.routing import require_synchronous
+
 
 class _Combined:
     """What an operator makes of permission classes; called like one, it gives a permission."""
@@ -48,6 +50,11 @@ class _PermissionMeta(type):
 
 class BasePermission(metaclass=_PermissionMeta):
     """Base of permissions; override what is to be asked. Classes combine with ``&``, ``|`` and ``~``."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for method in (cls.has_permission, cls.has_object_permission):
+            require_synchronous(method)  # Everybody would be admitted.
 
     def has_permission(self, request: Any, view: Any) -> bool:
         """Return whether the user of ``request`` may open the socket; ``view.kwargs`` is what routing captured."""

@@ -89,6 +89,16 @@ def test_strange_setting_is_named(staff: Client, value: Any) -> None:
         staff.get("/sockets/asyncapi.json")
 
 
+def test_function_that_nobody_would_await_opens_nothing(staff: Client) -> None:
+    """What it returns would be true for everybody."""
+
+    async def judge(request: Any) -> bool:
+        return False
+
+    with override_typed_settings(ASYNCAPI_ACCESS=judge), pytest.raises(ImproperlyConfigured, match="async function"):
+        staff.get("/sockets/asyncapi.json")
+
+
 def test_missing_middleware_is_named(settings: Any) -> None:
     """The pages cannot know who asks without it."""
     settings.MIDDLEWARE = []

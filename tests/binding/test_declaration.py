@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from channels.binding import Binding
 from channels.binding.base import BindingMetaclass
@@ -31,6 +32,21 @@ def test_slight_ordering_is_refused():
     with pytest.raises(ValueError, match="Slight ordering"):
         type(Binding)("Bound", (WebsocketBinding,), {"model": Card, "fields": [], "slight_ordering": True})
     BindingMetaclass.binding_classes.clear()
+
+
+@pytest.mark.parametrize("name", ["has_permission", "delete", "group_names"])
+def test_method_that_nobody_would_await_is_refused(declared, name):
+    """A permission that never ran would be everybody's."""
+
+    async def method(self, *args):
+        return False
+
+    body = {name: classmethod(method) if name == "group_names" else method}
+    with pytest.raises(ImproperlyConfigured, match="is an async function"):
+        type(WebsocketBinding)("Wrong", (WebsocketBinding,), {"model": None, **body})
+    with pytest.raises(ImproperlyConfigured, match="is an async function"):
+        type(WebsocketBinding)("Wrong", (type("Mixin", (), body), WebsocketBinding), {"model": None})
+    assert declared == []
 
 
 def test_binding_whose_own_model_is_none_is_abstract(declared):

@@ -256,6 +256,8 @@ def test_method_that_nobody_would_await_is_refused(name):
 
     with pytest.raises(ImproperlyConfigured, match="Consumers are synchronous"):
         type("Own", (WebsocketConsumer,), {name: method})
+    with pytest.raises(ImproperlyConfigured, match="Consumers are synchronous"):
+        type("Own", (type("Mixin", (), {name: method}), WebsocketConsumer), {})
 
 
 def test_helpers_may_be_asynchronous():

@@ -313,3 +313,12 @@ def test_frame_that_is_nested_too_deeply_is_refused(depth):
     """On every interpreter, before a stream could fail on it."""
     error = answer(connection().receive(f'{{"stream": "echo", "payload": {{"a": {"[" * depth + "]" * depth}}}}}'))
     assert error["error"]["code"] == "invalid_json"
+
+
+def test_consumer_of_a_stream_that_nobody_would_await_is_refused():
+    """It would take frames and do nothing."""
+
+    async def forgotten(message, multiplexer, **kwargs): ...
+
+    with pytest.raises(ImproperlyConfigured, match="forgotten is an async function"):
+        type("Own", (WebsocketDemultiplexer,), {"consumers": {"a": forgotten}})

@@ -1,6 +1,7 @@
 """Origin validators: which pages may open a socket."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from channels.exceptions import DenyConnection
 from channels.generic.websockets import WebsocketConsumer
@@ -147,6 +148,16 @@ def test_own_validator_decides():
             return self.get_header(message, "host") == origin.encode().rpartition(b"/")[2]
 
     assert SameSite(lambda message: "in")(message(b"https://example.com")) == "in"
+
+
+def test_validator_that_nobody_would_await_is_refused():
+    """It would let every page in."""
+
+    async def validate_origin(self, message, origin):
+        return False
+
+    with pytest.raises(ImproperlyConfigured, match="validate_origin is an async function"):
+        type("Own", (BaseOriginValidator,), {"validate_origin": validate_origin})
 
 
 def test_base_validator_must_be_completed():

@@ -13,6 +13,7 @@ from channels.typed import (
     BaseChannelEvent,
     BaseGroupMessage,
     BaseMessage,
+    BasePermission,
     PingMessage,
     PongMessage,
     TypedConsumer,
@@ -414,6 +415,29 @@ def test_attribute_that_would_do_nothing_is_told():
 
     with pytest.raises(TypeError, match="Leaving has http_user_and_session, which does nothing"):
         Leaving.as_route()
+
+
+@pytest.mark.parametrize("name", ["receive_message", "receive_event", "build_groups", "post_authentication"])
+def test_method_that_nobody_would_await_is_told(name):
+    """It would never run."""
+
+    async def method(self, *args, **kwargs): ...
+
+    with pytest.raises(ImproperlyConfigured, match="is an async function"):
+
+        class Waiting(TypedConsumer[PingMessage]):
+            locals()[name] = method
+
+
+@pytest.mark.parametrize("name", ["has_permission", "has_object_permission"])
+def test_permission_that_nobody_would_await_is_told(name):
+    """It would be everybody's."""
+
+    async def method(self, *args):
+        return False
+
+    with pytest.raises(ImproperlyConfigured, match="is an async function"):
+        type("Waiting", (BasePermission,), {name: method})
 
 
 def test_unknown_option_is_told(settings):

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from channels.routing import require_synchronous
 from channels.typed import settings
 
 _BY_NAME: dict[str, Callable[[Any], bool]] = {
@@ -42,6 +43,7 @@ def may_see(request: Any, setting: str) -> bool:
             f"{setting} in CHANNELS_TYPED must be {', '.join(map(repr, _BY_NAME))} or the dotted path of a function of "
             f"the request, not {value!r}."
         ) from error
+    require_synchronous(judge)  # Everybody could see it.
     return bool(judge(request))
 
 
