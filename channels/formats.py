@@ -100,7 +100,8 @@ def http_request_body(
     content: bytes = b"", *, more_content: bool = False, closed: bool = False, order: int = 0
 ) -> Content:
     """Return the content of one piece of a request body; ``closed`` says that the client went away."""
-    return {"content": content, "more_content": more_content, "closed": closed, ORDER: order}
+    counted = {ORDER: order} if order else {}
+    return {"content": content, "more_content": more_content, "closed": closed, **counted}
 
 
 def http_response_report(taken: int = 0, *, closed: bool = False) -> Content:

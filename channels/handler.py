@@ -1,7 +1,7 @@
 """The view system as a consumer: ``AsgiHandler`` runs requests through Django, ``ViewConsumer`` sends the responses.
 
-Requests are parsed in ``channels.request`` (``AsgiRequest`` is kept here for 1.x code). Middleware, views and error
-pages are Django's ``BaseHandler``, in its synchronous form; asynchronous views, middleware and streams are adapted.
+Requests are parsed in ``channels.request``. Middleware, views and error pages are Django's ``BaseHandler`` in its
+synchronous form; asynchronous views, middleware and streams are adapted.
 """
 
 import logging
@@ -72,7 +72,6 @@ class AsgiHandler(BaseHandler):
     """
 
     request_class: type[AsgiRequest] = AsgiRequest
-
     chunk_size = DEFAULT_CHUNK_SIZE
 
     def __init__(self) -> None:
@@ -88,8 +87,9 @@ class AsgiHandler(BaseHandler):
         Args:
             message: A ``Message`` in ``http.request`` format.
         """
-        # What runs in this thread next is for another visitor, who has a language and a time zone of their own.
-        with translation.override(translation.get_language()), timezone.override(timezone.get_current_timezone()):
+        # What runs in this thread next is for another visitor. None is no zone: the settings may have none either.
+        zone = getattr(timezone._active, "value", None)  # type: ignore[attr-defined]
+        with translation.override(translation.get_language()), timezone.override(zone):
             yield from self._answer(message)
 
     def _answer(self, message: Any) -> Generator[Content, None, None]:

@@ -183,6 +183,12 @@ def test_language_and_time_zone_end_with_their_request(settings):
         assert (translation.get_language(), timezone.get_current_timezone_name()) == ("de", "Europe/Berlin")
 
 
+def test_site_without_a_time_zone_is_served(settings):
+    """It uses that of the system."""
+    settings.TIME_ZONE, settings.USE_TZ = None, False
+    assert get().status == 200
+
+
 def test_language_around_a_request_is_that_of_its_view(settings):
     """Tests activate one around the requests that they make."""
     settings.MIDDLEWARE = [f"{MODULE}.spoken"]
