@@ -1,6 +1,7 @@
 """Conformance: how the tests get layers, and how time passes for them."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +16,37 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 60.0
 """How long a test waits for what must happen at once, on a machine that is busy."""
 
+SLACK = 0.2
+"""By how many times ``expiry`` a test may take longer than the time that it lets pass, and still mean something."""
+
+MOST_TRIES = 5
+
 CONTENT = {"text": "hello", "bytes": b"hello", "order": 1}
+
+
+def lasting(expiries: float) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Decorate a test that lets this many times ``expiry`` pass.
+
+    Where it fails because the machine took longer, what should have lived on may have expired: it is tried again, with
+    twice as much time.
+    """
+
+    def decorate(test: Callable[[Any], None]) -> Callable[[Any], None]:
+        @functools.wraps(test)
+        def run(self: Any) -> None:
+            for _ in range(MOST_TRIES - 1):
+                began = time.monotonic()
+                try:
+                    return test(self)
+                except AssertionError:
+                    if time.monotonic() - began < (expiries + SLACK) * self.expiry:
+                        raise
+                self.expiry *= 2
+            return test(self)
+
+        return run
+
+    return decorate
 
 
 class LayerTests(Base):

@@ -4,7 +4,7 @@
 
 import re
 
-from channels.test.conformance.base import CONTENT, LayerTests
+from channels.test.conformance.base import CONTENT, LayerTests, lasting
 
 
 class LimitTests(LayerTests):
@@ -57,6 +57,7 @@ class LimitTests(LayerTests):
                 with self.assertRaises(layer.ChannelFull):
                     layer.send(channel, {})
 
+    @lasting(1.3)
     def test_expired_message_is_not_delivered(self) -> None:
         """A message that nobody read in time is gone; one sent later is not."""
         layer = self.new_layer(expiry=self.expiry)
@@ -66,6 +67,7 @@ class LimitTests(LayerTests):
         self.pass_time(self.expiry * 0.6)
         self.assertEqual(self.take_all(layer, ["test.channel"]), [("test.channel", {"n": 2})])
 
+    @lasting(1.3)
     def test_expired_messages_make_room(self) -> None:
         """What expired does not count towards the capacity."""
         layer = self.new_layer(expiry=self.expiry, capacity=2)

@@ -5,7 +5,7 @@
 from typing import Any
 
 from channels.layers.upkeep import upkeep_of
-from channels.test.conformance.base import CONTENT, LayerTests
+from channels.test.conformance.base import CONTENT, LayerTests, lasting
 
 
 class UpkeepTests(LayerTests):
@@ -18,6 +18,7 @@ class UpkeepTests(LayerTests):
             self.assertFalse(hasattr(layer, "upkeep"))
         return layer, upkeep
 
+    @lasting(1.5)
     def test_renewed_memberships_outlive_their_expiry(self) -> None:
         """Those of other channels end, and nobody becomes a member who was none."""
         layer, upkeep = self._kept(group_expiry=self.expiry)
