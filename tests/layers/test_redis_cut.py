@@ -17,6 +17,7 @@ from channels.exceptions import LayerUnavailable
 from channels.layers.base import Outgoing
 from channels.layers.redis import RedisChannelLayer
 from channels.layers.redis.durable import AT_LEAST_ONCE
+from tests.support.processes import wait_for
 from tests.support.redis import RedisServer
 
 pytestmark = pytest.mark.slow
@@ -123,10 +124,18 @@ def send_and_receive(layer: RedisChannelLayer, diary: Diary, me: int, until: flo
 
 def take_the_rest(layer: RedisChannelLayer, diary: Diary) -> None:
     """Receive until nothing comes any more."""
-    while taken := layer.receive_batch(["c"], 100, 2.5 if layer.may_repeat("c") else 0):
+
+    def take() -> bool:
+        try:
+            taken = layer.receive_batch(["c"], 100, 2.5 if layer.may_repeat("c") else 0)
+        except LayerUnavailable:  # A server that was lost rests for some moments.
+            return False
         contents = [delivery.content for delivery in taken]
         diary.arrived(contents)
         layer.finish_deliveries(contents, True)
+        return not taken
+
+    wait_for(take, "nothing comes any more", 120)
     layer.close()
 
 

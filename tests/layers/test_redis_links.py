@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from channels.layers.base import Outgoing
 from channels.layers.redis import RedisChannelLayer, threadlink
 from channels.layers.redis.looplink import LoopLink
 from channels.layers.redis.process import Process, forks
+from channels.layers.redis.shards import SOCKET_TIMEOUT
 from channels.layers.redis.threadlink import Link
 from tests.support.processes import wait_for
 from tests.support.proxy import Proxy
@@ -101,6 +103,49 @@ def test_failed_wait_leaves_what_was_posted_to_others_in_order(pair: RedisChanne
     assert outcomes == [None]
     assert [delivery.content["n"] for delivery in pair.receive_batch([far], limit=5)] == [0, 1]
     assert pair.channel_statistics(far)["messages_pending"] == 0
+
+
+def test_what_was_posted_to_a_server_that_rests_does_not_leave_later(
+    pair: RedisChannelLayer, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection was lost unnoticed, and another thread found that the server is away: that is the outcome."""
+    monkeypatch.setattr(threadlink, "IDLE_SECONDS", 0.0)
+    far = queue_on(pair, 1)
+    outcomes: list[Any] = []
+    pair.post_batch(outgoing(1, far), outcomes.extend)
+    with own_redis.client() as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+    health = pair.shards[1].health
+    health.failed(LayerUnavailable("lost"))
+    health._until = time.monotonic() + 60
+    pair.push(wait=True)
+    assert [type(outcome) for outcome in outcomes] == [LayerUnavailable]
+    health.recovered()
+    assert pair.channel_statistics(far)["messages_pending"] == 0
+    assert pair.receive([far]) == (None, None)
+
+
+@pytest.mark.slow
+def test_server_that_hangs_does_not_hold_up_the_others(pair: RedisChannelLayer, own_redis: RedisServer) -> None:
+    """Once it is known to be lost, trying to reach it takes a second at most; it is used again when it answers."""
+    health, far = pair.shards[1].health, queue_on(pair, 1)
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    try:
+        health.failed(LayerUnavailable("lost"))
+        health._until = 0.0
+        began = time.monotonic()
+        with pytest.raises(LayerUnavailable):
+            pair.send(far, {"n": 1})
+        health._until = 0.0
+        with pytest.raises(LayerUnavailable):
+            asyncio.run(pair.asend(far, {"n": 1}))
+        assert time.monotonic() - began < SOCKET_TIMEOUT
+    finally:
+        os.kill(own_redis.pid, signal.SIGCONT)
+    health._until = 0.0
+    pair.send(far, {"n": 2})
+    assert not health.is_lost
+    assert pair._mine.links.link(1)._connection.socket_timeout == SOCKET_TIMEOUT
 
 
 @pytest.mark.slow

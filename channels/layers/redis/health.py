@@ -28,7 +28,7 @@ class Health:
         self.has_peers = False
         self.is_lost = False
         self._label = label
-        self._attempt_seconds = attempt_seconds
+        self.attempt_seconds = attempt_seconds
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._until = 0.0
         self._lock = threading.Lock()
@@ -45,7 +45,7 @@ class Health:
         with self._lock:
             if self.is_resting:
                 return False
-            self._until = time.monotonic() + self._attempt_seconds
+            self._until = time.monotonic() + self.attempt_seconds
             return True
 
     def failed(self, error: BaseException) -> None:

@@ -151,10 +151,10 @@ class LoopLink:
 
     async def _open(self) -> None:
         await self.close()
-        self.shard.begin_attempt()
+        patience = self.shard.begin_attempt()
         connection = self._connection = self.shard.open_async()
         try:
-            async with time_limit(self.shard.socket_timeout):
+            async with time_limit(patience or self.shard.socket_timeout):
                 await connection.connect()
                 replies = await self._ask(HANDSHAKE)
             self._facts = read_handshake(replies, Moment.now(), self.shard.clock)

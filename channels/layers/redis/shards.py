@@ -38,6 +38,10 @@ SOCKET_TIMEOUT = 20.0
 
 CONNECT_TIMEOUT = 5.0
 
+ATTEMPT_SECONDS = 1.0
+"""How long an attempt to reach a lost server takes, unless ``socket_connect_timeout`` says so: who makes it has others
+to serve."""
+
 OLDEST_REDIS = (6, 2)
 
 FOREIGN_ERRORS = (RedisError, OSError, EOFError)
@@ -138,7 +142,7 @@ class Shard:
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         self.label = public_url(url)
-        self.health = Health(self.label, CONNECT_TIMEOUT)
+        self.health = Health(self.label, options.get("socket_connect_timeout") or ATTEMPT_SECONDS)
         self.clock = ServerClock()
         self.socket_timeout, for_threads, for_loops = connection_options(options)
         try:
@@ -156,21 +160,27 @@ class Shard:
         """Longest wait in one command that leaves the answer time to arrive."""
         return min(BLOCK_SECONDS, self.socket_timeout * 0.8)
 
-    def begin_attempt(self) -> None:
+    def begin_attempt(self) -> float | None:
         """Say that a connection is about to be opened.
+
+        Returns:
+            Within how many seconds the server must answer if it is lost; else None.
 
         Raises:
             LayerUnavailable: The server is lost, it has peers, and it is too early to try again.
         """
+        patience = self.health.attempt_seconds if self.health.is_lost else None
         if not self.health.begin_attempt():
             error = LayerUnavailable(f"Redis at {self.label} is lost; it is tried again within seconds.")
             error.was_asked = False
             raise error
+        return patience
 
-    def open(self) -> Any:
-        """Return a new connection for a thread, not connected yet."""
+    def open(self, patience: float | None = None) -> Any:
+        """Return a new connection for a thread, not connected yet; with ``patience`` it waits no longer than that."""
+        limits = {} if patience is None else {"socket_timeout": patience, "socket_connect_timeout": patience}
         # Not by the pool's own method: it counts what it made, and refuses after so many connections were lost.
-        return self._pool.connection_class(**self._pool.connection_kwargs)
+        return self._pool.connection_class(**{**self._pool.connection_kwargs, **limits})
 
     def open_async(self) -> Any:
         """Return a new connection for an event loop, not connected yet."""

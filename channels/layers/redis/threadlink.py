@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from channels.exceptions import LayerUnavailable
 from channels.layers.redis import scripts
 from channels.layers.redis.merging import MergedSends
 from channels.layers.redis.shards import FOREIGN_ERRORS, HANDSHAKE, Facts, Moment, Shard, forgotten, read_handshake
@@ -161,8 +162,18 @@ class Link:
 
     def _open(self) -> None:
         self.close()
-        self.shard.begin_attempt()
-        connection = self._connection = self.shard.open()
+        try:
+            patience = self.shard.begin_attempt()
+        except LayerUnavailable:
+            self._lose_posted()
+            raise
+        if patience is not None:
+            self._connect(patience)  # A try: the patience of a connection cannot be changed.
+        self._connect(None)
+
+    def _connect(self, patience: float | None) -> None:
+        self.close()
+        connection = self._connection = self.shard.open(patience)
         try:
             connection.connect()
             connection.send_packed_command((b"".join(HANDSHAKE),), check_health=False)
@@ -184,10 +195,13 @@ class Link:
 
     def _fail(self, error: BaseException, was_open: bool = True) -> None:
         self.close()
-        self._lost += len(self._posted())
-        self._unsent = []
+        self._lose_posted()
         if isinstance(error, FOREIGN_ERRORS):
             raise self.shard.unavailable(error, was_open) from error
+
+    def _lose_posted(self) -> None:
+        self._lost += len(self._posted())
+        self._unsent = []
 
     def __del__(self) -> None:
         if self._pid == os.getpid():
