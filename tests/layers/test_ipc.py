@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import multiprocessing
 import os
 import signal
@@ -659,6 +660,32 @@ def test_woken_receiver_passes_on_what_it_leaves(layer: IPCChannelLayer) -> None
     for thread in threads:
         thread.join()
     assert len(received) == 4
+
+
+def test_receive_that_is_collected_in_a_transaction_waits_no_more(
+    layer: IPCChannelLayer, make_layer: Callable[..., IPCChannelLayer]
+) -> None:
+    """Its event loop was closed over it. It is garbage then, and may be collected at any moment."""
+    other = make_layer()
+    loop = asyncio.new_event_loop()
+
+    async def abandon() -> None:
+        cycle: list[Any] = []
+        cycle += [cycle, asyncio.ensure_future(layer.areceive_batch(["test.in"], 1, 30))]
+        await asyncio.to_thread(wait_for, lambda: waiting(other) == 1, "the receive waits")
+
+    gc.disable()
+    try:
+        loop.run_until_complete(abandon())
+        loop.close()
+        done = threading.Thread(target=layer._runner.change, args=(lambda ledger: gc.collect(),), daemon=True)
+        done.start()
+        done.join(30)
+    finally:
+        gc.enable()
+    assert not done.is_alive()
+    layer.send("test.in", {"n": 1})
+    assert layer.receive(["test.in"]) == ("test.in", {"n": 1})
 
 
 def test_receive_that_was_cancelled_waits_no_more(layer: IPCChannelLayer) -> None:

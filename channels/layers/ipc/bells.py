@@ -72,7 +72,7 @@ class Bells:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # Reentrant, as that of the place.
         self._idle: list[Bell] = []
         self._clapper: socket.socket | None = None
 

@@ -26,7 +26,7 @@ class Forks:
 
     def __init__(self) -> None:
         self._watched: weakref.WeakSet[Closable] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # Reentrant, as that of the place.
         self._held: list[Closable] = []
         os.register_at_fork(before=self._hold, after_in_parent=self._let_go, after_in_child=self._let_go)
 

@@ -78,7 +78,9 @@ class Place:
         self.bells = Bells(directory)
         self._make_ledger = make_ledger
         self._file = directory / FILE_NAME
-        self._lock = threading.Lock()
+        # Reentrant: a coroutine collected as garbage while the lock is held takes it again in its `finally`.
+        self._lock = threading.RLock()
+        self._is_busy = False
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         forks.watch(self)
@@ -87,11 +89,14 @@ class Place:
         """Do ``operation`` in one transaction and return its result, and the ledger that it left.
 
         Raises:
-            Busy: Another process is changing the file; nothing was done.
+            Busy: Another process is changing the file, or this thread is in the middle of that; nothing was done.
             NoSpace: There is no space left for the file.
             LayerUnavailable: The file cannot be used.
         """
         with self._lock:
+            if self._is_busy:
+                raise Busy
+            self._is_busy = True
             try:
                 return self._transact(operation)
             except sqlite3.Error as error:
@@ -115,6 +120,8 @@ class Place:
                 raise self.unavailable(
                     f"its file holds what is not ours ({error}). Stop all processes that use it and remove it"
                 ) from error
+            finally:
+                self._is_busy = False
 
     def _transact(self, operation: Callable[[Ledger], T]) -> tuple[T, Ledger]:
         connection = self._open()
