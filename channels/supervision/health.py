@@ -1,5 +1,6 @@
 """Health for those who ask: a file that is fresh while all is well, and a port that answers HTTP."""
 
+import errno
 import http.server
 import logging
 import os
@@ -25,11 +26,20 @@ class HealthFile:
 
     Args:
         path: Where.
+
+    Raises:
+        OSError: Nothing can be written there.
     """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
+        self._fresh = Path(f"{path}.{os.getpid()}")
         self._written_at = 0.0
+        # Later it is tried again and again; who mistyped it is to be told now.
+        if self._path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        self._fresh.touch()
+        self._fresh.unlink()
 
     def report(self, health: Health) -> None:
         """Write the report, or take the file away where it is bad."""
@@ -40,9 +50,8 @@ class HealthFile:
         if now < self._written_at + WRITE_SECONDS:
             return
         self._written_at = now
-        fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        fresh.write_text(health.dump() + "\n", encoding="utf-8")
-        fresh.replace(self._path)
+        self._fresh.write_text(health.dump() + "\n", encoding="utf-8")
+        self._fresh.replace(self._path)
 
     def close(self) -> None:
         """Take the file away."""

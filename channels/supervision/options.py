@@ -21,6 +21,9 @@ from channels.supervision.watch import Reporter, Watch
 
 AT_LEAST_ONE = ("threads", "processes", "max_messages", "max_memory")
 
+NOT_RELOADED = ("processes", "max_messages", "max_memory", "health_file", "health_port")
+"""Options that do nothing for a worker which starts again when the code changes."""
+
 LEAST_HANG_SECONDS = 2.0
 """Processes say something about twice a second."""
 
@@ -111,11 +114,14 @@ class Limits:
         """Return what tells of health.
 
         Raises:
-            CommandError: The port is taken.
+            CommandError: The port is taken, or the file cannot be written.
         """
         reporters: list[Reporter] = []
         if self.health_file is not None:
-            reporters.append(HealthFile(self.health_file))
+            try:
+                reporters.append(HealthFile(self.health_file))
+            except OSError as error:
+                raise CommandError(f"--health-file: cannot write {self.health_file}: {error.strerror}") from error
         if self.health_port is not None:
             with _names_the_port("--health-port", self.health_port):
                 reporters.append(HealthPort(*self.health_port))
@@ -177,8 +183,10 @@ def read_options(options: Mapping[str, Any]) -> Limits:
     grace = options.get("grace")
     if grace is not None and grace < 0:
         raise CommandError("--grace must be 0 or more.")
-    if options.get("autoreload") and options.get("processes"):
-        raise CommandError("--autoreload does not go with --processes; use --threads in development.")
+    for name in NOT_RELOADED:
+        if options.get("autoreload") and options.get(name):
+            option = name.replace("_", "-")
+            raise CommandError(f"--autoreload does not go with --{option}; in development there is --threads.")
     hang_time = options.get("hang_time")
     if hang_time is not None and hang_time < LEAST_HANG_SECONDS:
         raise CommandError(f"--hang-time must be {LEAST_HANG_SECONDS:g} or more.")

@@ -20,6 +20,7 @@ from django.core.management.base import CommandError
 from channels.supervision import children
 from channels.supervision import supervisor as supervision
 from channels.supervision.children import Child
+from channels.supervision.options import read_options
 from channels.supervision.status import Status, judge
 from channels.supervision.supervisor import Supervisor
 from channels.supervision.systemd import Systemd
@@ -187,6 +188,8 @@ def test_consumer_that_takes_too_long_is_named_once(workers: Workers, tmp_path: 
     ("options", "error"),
     [
         ({"hang_time": 1.0}, "--hang-time must be 2 or more"),
+        ({"autoreload": True, "processes": 2}, "--autoreload does not go with --processes"),
+        ({"autoreload": True, "health_port": "9400"}, "--autoreload does not go with --health-port"),
         ({"metrics_port": "here"}, "--metrics-port must be a port, or HOST:PORT, not 'here'"),
     ],
 )
@@ -194,6 +197,15 @@ def test_options_that_cannot_be_are_refused(options: Any, error: str) -> None:
     """Before anything starts."""
     with pytest.raises(CommandError, match=error):
         call_command("runworker", **options)
+
+
+@pytest.mark.parametrize(("place", "reason"), [("missing/health", "No such file"), (".", "Is a directory")])
+def test_health_file_that_cannot_be_written_is_refused(tmp_path: Path, place: str, reason: str) -> None:
+    """Whoever waits for it would take the workers for dead."""
+    limits = read_options({"health_file": str(tmp_path / place)})
+    with pytest.raises(CommandError, match=f"--health-file: cannot write .*{reason}"):
+        limits.make_reporters()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_service_manager_that_does_not_listen_stops_nothing(tmp_path: Path) -> None:
