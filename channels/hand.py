@@ -48,7 +48,9 @@ class Hand(deque[tuple[str, Content]]):
 
     def has_turn(self, content: Content) -> bool:
         """Return whether a message has its turn already, so that nobody else could run it."""
-        return bool(self.turns) and (content.get(formats.REPLY_CHANNEL), content.get(formats.ORDER)) in self.turns
+        connection, order = content.get(formats.REPLY_CHANNEL), content.get(formats.ORDER)
+        # Messages of projects may have anything under these keys.
+        return isinstance(connection, str) and isinstance(order, int) and (connection, order) in self.turns
 
     def begin(self, with_turn: bool = False) -> tuple[str, Content] | None:
         """Take out the message to run now: the first, or the first that has its turn; None if there is none."""

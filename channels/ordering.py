@@ -158,6 +158,9 @@ def take_turns_in_hand(layer: Any) -> None:
             answers = turns.take_many([(at, early) for at, early in asked], wait_seconds(), _limit(layer, asked[0][0]))
         except LayerUnavailable:
             return
+        except Exception:
+            logger.exception("Could not ask for several turns at once; each is asked for when its message is run")
+            return
         put_off = 0
         for (connection, early), taken in zip(asked, answers, strict=True):
             turn = _make_turn(layer, connection, early, turns, taken)
@@ -177,7 +180,9 @@ def _first_in_hand(layer: Any) -> list[tuple[str, Early]]:
     have_turns = {connection for connection, _ in hand.turns} if hand is not None else set()
     for channel, content in hand or ():
         connection, early = content.get(formats.REPLY_CHANNEL), Early(channel, content)
-        if not connection or connection in have_turns or not _is_order(content.get(formats.ORDER)):
+        if not connection or not isinstance(connection, str) or not _is_order(content.get(formats.ORDER)):
+            continue
+        if connection in have_turns:
             continue
         if connection in found and found[connection].order <= early.order:
             continue

@@ -170,6 +170,35 @@ def test_message_of_a_channel_that_the_worker_does_not_take_goes_back_to_it(site
     assert ran == [(RECEIVE, 1), (disconnect, 2)]
 
 
+def work_twice(site, first, then):
+    """Let a worker run ``first``, and have it ask for the turns of ``then``, two at least, at once."""
+    worker = Worker(site, signal_handlers=False)
+    worker.callback = lambda channel, message: site.send_batch(then) if not worker.messages else None
+    worker.after_message = lambda: worker.messages == 1 + len(then) and worker.stop()
+    worker._pace._average = 0.0001
+    site.send_batch([first])
+    worker.run()
+
+
+@pytest.mark.parametrize("reply_channel", [f"{QUEUE}b".encode(), [], ""])
+def test_message_in_hand_whose_reply_channel_is_no_text_stops_nobody(site, ran, reply_channel):
+    """Senders of 1.x wrote byte strings, and whoever shares the server writes anything."""
+    first, second, third = ({"reply_channel": f"{QUEUE}a", "path": "/", "order": n, "text": "x"} for n in (1, 2, 3))
+    odd = {"reply_channel": reply_channel, "path": "/", "order": 1, "text": "x"}
+    work_twice(site, Outgoing(RECEIVE, first), [Outgoing(RECEIVE, content) for content in (odd, second, third)])
+    assert [order for socket, order in ran if socket == "a"] == [1, 2, 3]
+
+
+def test_server_that_cannot_give_several_turns_at_once_is_asked_for_each(site, ran, monkeypatch, caplog):
+    """Whatever the error is."""
+    monkeypatch.setattr(site.turns, "take_many", lambda *args: 1 / 0)
+    contents = [{"reply_channel": f"{QUEUE}a", "path": "/", "order": n, "text": "x"} for n in (1, 2, 3)]
+    first, *then = [Outgoing(RECEIVE, content) for content in contents]
+    work_twice(site, first, then)
+    assert ran == [("a", 1), ("a", 2), ("a", 3)]
+    assert "Could not ask for several turns at once" in caplog.text
+
+
 def run_one(site, channel, content=None):
     """Let a worker that takes one channel only run one message, sent to it now or there already."""
     if content is not None:
