@@ -266,6 +266,22 @@ def test_foreign_key_is_reported(layer: RedisChannelLayer) -> None:
         layer.send("test", {})
 
 
+def test_foreign_key_does_not_keep_memberships_from_being_renewed(redis_url: str) -> None:
+    """One among the groups that is none is passed over, and the groups are listed; so with dead letters."""
+    layer = RedisChannelLayer(hosts=[redis_url], group_expiry=4)
+    client = layer.connection(0)
+    client.set("asgi::group:foreign", "x")
+    layer.group_add("group", "test.p!one")
+    before = client.zscore("asgi::group:group", "test.p!one") - 2000
+    client.zadd("asgi::group:group", {"test.p!one": before})
+    layer.upkeep.renew({"test.p!one"})
+    assert client.zscore("asgi::group:group", "test.p!one") > before
+    assert layer.inspection.groups() == {"group": 1}
+    client.set("asgi::dead:foreign", "x")
+    assert layer.dead_letter_channels() == {}
+    layer.close()
+
+
 def test_server_without_memory_is_reported(own_redis: RedisServer, own_layer: RedisChannelLayer) -> None:
     """A message that the server has no room for is not taken to be sent."""
     own_layer.send("test", {"n": 1})

@@ -110,11 +110,11 @@ class RedisInspection:
         found.update(_channel_names(self._scan(self._keys.stats_prefix), ("",)))
         return sorted(found)[:MOST_NAMES]
 
-    def _scan(self, prefix: str) -> Iterator[str]:
-        """Yield what follows ``prefix`` in keys that begin with it, as far as this layer can read it."""
+    def _scan(self, prefix: str, kind: str | None = None) -> Iterator[str]:
+        """Yield what follows ``prefix`` in keys that begin with it, of one kind, as far as this layer can read it."""
         found: set[str] = set()
         for shard in self._holders():
-            for key in shard.keys_from(prefix):
+            for key in shard.keys_from(prefix, kind):
                 with suppress(ValueError):
                     found.add(self._keys.readable(key.decode()[len(prefix) :]))
                 if len(found) >= 2 * MOST_NAMES:
@@ -130,7 +130,7 @@ class RedisInspection:
         now = yield from self._now_ms()
         since = f"({now - round(self._layer.group_expiry * 1000)}"
         questions: dict[int, list[tuple[str, str]]] = {}
-        for name in sorted(self._scan(self._keys.prefix))[:MOST_NAMES]:
+        for name in sorted(self._scan(self._keys.prefix, "zset"))[:MOST_NAMES]:
             _, kind, group = name.split(":", 2) if name.startswith((":group:", ":normal:")) else ("", "", "")
             if not names.is_group_name(group):  # Somebody else made the key.
                 continue

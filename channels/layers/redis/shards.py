@@ -190,14 +190,14 @@ class Shard:
         """Return a client of redis-py for this server."""
         return redis.Redis(connection_pool=self._pool)
 
-    def keys_from(self, prefix: str) -> Iterator[bytes]:
-        """Yield all keys that begin with ``prefix``.
+    def keys_from(self, prefix: str, kind: str | None = None) -> Iterator[bytes]:
+        """Yield all keys that begin with ``prefix``; with ``kind``, one of Redis's types, only those that hold it.
 
         Raises:
             LayerUnavailable: The server failed.
         """
         try:
-            yield from self.client().scan_iter(literally(prefix) + "*", count=1000)
+            yield from self.client().scan_iter(literally(prefix) + "*", count=1000, _type=kind)
         except FOREIGN_ERRORS as error:
             raise self.unavailable(error) from error
 

@@ -63,7 +63,9 @@ class UnfinishedMethods(LayerCore):
         found: dict[str, int] = {}
         for shard in self._holders():
             channels = [
-                channel for key in shard.keys_from(self._durable.letters.prefix) if (channel := self._dead(key))
+                channel
+                for key in shard.keys_from(self._durable.letters.prefix, "stream")
+                if (channel := self._dead(key))
             ]
             counts = self._run(self._durable.letters.count(channels))
             found.update((channel, count) for channel, count in counts.items() if count)

@@ -15,7 +15,7 @@ from channels.layers.redis.alive import SignsOfLife
 from channels.layers.redis.keys import Keys
 from channels.layers.redis.plans import Plan, Step, run_tolerantly
 from channels.layers.redis.ring import Ring
-from channels.layers.redis.shards import FOREIGN_ERRORS, Shard, literally
+from channels.layers.redis.shards import FOREIGN_ERRORS, Shard
 
 SHORTEST_LIFE = 3600.0
 """Seconds that an epoch stands at least when nobody looks at it."""
@@ -102,7 +102,7 @@ class RedisUpkeep:
 
     def _renew(self, shard: Shard, channels: Collection[bytes]) -> None:
         client = shard.client()
-        groups = client.scan_iter(match=literally(self._keys.group_prefix) + "*", count=1000)
+        groups = shard.keys_from(self._keys.group_prefix, "zset")
         while part := list(itertools.islice(groups, GROUPS_PER_STEP)):
             seconds, microseconds = client.time()
             now = seconds * 1000 + microseconds // 1000
