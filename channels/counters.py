@@ -165,7 +165,8 @@ KNOWN: Mapping[str, str] = {
 }
 """Each counter of this package and what it counts."""
 
-_lock = threading.Lock()
+# Reentrant: what is collected as garbage while the lock is held may count in its `finally`.
+_lock = threading.RLock()
 _counts: Counter[str] = Counter()
 
 

@@ -49,7 +49,8 @@ class _Histogram:
         self.seconds = 0.0
 
 
-_lock = threading.Lock()
+# Reentrant: what is collected as garbage while the lock is held may take time in its `finally`.
+_lock = threading.RLock()
 _histograms: dict[str, dict[str, _Histogram]] = {kind: {} for kind in KINDS}
 
 

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,24 @@ def test_timings_of_too_many_labels_share_one() -> None:
         assert recorded[timings.OTHERS].total >= 5
     finally:
         timings.clear(kind)
+
+
+@pytest.mark.parametrize(
+    "count",
+    [counters.add, lambda name: timings.add(timings.CONSUMER, name, 1.0)],
+    ids=["counters", "timings"],
+)
+def test_garbage_that_is_collected_while_something_is_counted_may_count(count: Callable[[str], None]) -> None:
+    """Python collects it wherever it is; the end of a coroutine that was left behind counts."""
+
+    class Name(str):
+        """What runs code of others in the middle of counting."""
+
+        def __hash__(self) -> int:
+            count("test.counted.inside")
+            return super().__hash__()
+
+    thread = threading.Thread(target=count, args=(Name("test.counted.outside"),), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
