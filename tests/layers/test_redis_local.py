@@ -1,5 +1,6 @@
 """What only the layer does whose normal channels stay on the machine. A machine is a directory here."""
 
+import asyncio
 import tempfile
 import threading
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from channels.exceptions import LayerUnavailable
 from channels.layers.base import Delivery, Outgoing
 from channels.layers.redis import RedisLocalChannelLayer
 from tests.support.redis import RedisServer
@@ -125,3 +127,34 @@ def test_prefix_names_the_meeting_place() -> None:
     """Colons and the like have no place in a path."""
     assert RedisLocalChannelLayer(prefix="my:site:").local.prefix == "mysite"
     assert RedisLocalChannelLayer(prefix=":").local.prefix == "asgi"
+
+
+@pytest.fixture
+def cut_off() -> Iterator[RedisLocalChannelLayer]:
+    """A layer whose Redis is not there."""
+    with tempfile.TemporaryDirectory(prefix="ipc-") as directory:
+        layer = RedisLocalChannelLayer(hosts=["unix:///nonexistent/redis.sock"], directory=directory)
+        yield layer
+        layer.close()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_batch_without_redis_says_what_was_sent(cut_off: RedisLocalChannelLayer, is_async: bool) -> None:
+    """What stays on the machine was: whoever tries the rest again must not send it twice."""
+    batch = [Outgoing("test.in", {"n": 1}), Outgoing("reply!one", {"n": 2})]
+    outcomes = asyncio.run(cut_off.asend_batch(batch)) if is_async else cut_off.send_batch(batch)
+    assert [type(outcome) for outcome in outcomes] == [type(None), LayerUnavailable]
+    assert cut_off.local.receive(["test.in"]) == ("test.in", {"n": 1})
+
+
+def test_batch_whose_groups_cannot_be_read_was_not_sent(own_redis: RedisServer) -> None:
+    """Nothing of it, so that all of it may be tried again."""
+    with tempfile.TemporaryDirectory(prefix="ipc-") as directory:
+        layer = RedisLocalChannelLayer(hosts=[own_redis.url], directory=directory)
+        layer.send("reply!one", {})
+        own_redis.stop()
+        with pytest.raises(LayerUnavailable) as caught:
+            layer.send_batch([Outgoing("test.in", {"n": 1}), Outgoing("room", {"n": 2}, to_group=True)])
+        assert not caught.value.was_asked
+        assert layer.local.receive(["test.in"]) == (None, None)
+        layer.close()

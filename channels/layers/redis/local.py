@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from channels import counters, names
+from channels.exceptions import LayerUnavailable
 from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY, Delivery, Outgoing
 from channels.layers.ipc import IPCChannelLayer
 from channels.layers.redis import scripts
 from channels.layers.redis.items import Outcomes
 from channels.layers.redis.layer import RedisChannelLayer
 from channels.layers.redis.local_inspection import MixedInspection
-from channels.layers.redis.plans import Plan
+from channels.layers.redis.plans import Plan, run_tolerantly
 from channels.types import Content
 
 MIXED_SECONDS = 0.05
@@ -37,6 +38,12 @@ class _Parts(NamedTuple):
     near_positions: list[int | None]
     far: list[Outgoing]
     far_positions: list[int]
+
+    def all_failed(self, error: LayerUnavailable) -> Outcomes:
+        """Return what the far ones came to; raise ``error`` only if there are no near ones, which were sent before."""
+        if not self.near:
+            raise error
+        return [error] * len(self.far)
 
     def merge(self, near_outcomes: Outcomes, far_outcomes: Outcomes) -> Outcomes:
         """Return what each item of the batch came to."""
@@ -112,12 +119,20 @@ class RedisLocalChannelLayer(RedisChannelLayer):
     def send_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
         parts = _cut(batch, self._run(self._normal_members(batch)))
         near = self.local.send_batch(parts.near) if parts.near else []
-        return parts.merge(near, super().send_batch(parts.far) if parts.far else [])
+        try:
+            far = super().send_batch(parts.far) if parts.far else []
+        except LayerUnavailable as error:
+            far = parts.all_failed(error)
+        return parts.merge(near, far)
 
     async def asend_batch(self, batch: Sequence[Outgoing]) -> Outcomes:
         parts = _cut(batch, await self._arun(self._normal_members(batch)))
         near = await self.local.asend_batch(parts.near) if parts.near else []
-        return parts.merge(near, await super().asend_batch(parts.far) if parts.far else [])
+        try:
+            far = await super().asend_batch(parts.far) if parts.far else []
+        except LayerUnavailable as error:
+            far = parts.all_failed(error)
+        return parts.merge(near, far)
 
     def post_batch(self, batch: Sequence[Outgoing], settle: Callable[[Outcomes], None]) -> None:
         parts = _cut(batch, self._run(self._normal_members(batch)))
@@ -135,7 +150,11 @@ class RedisLocalChannelLayer(RedisChannelLayer):
             asked.setdefault(self._parts.ring.shard_of(group), []).append(group)
         if not asked:
             return {}
-        replies = yield {shard: [self._read_normal(group) for group in part] for shard, part in asked.items()}
+        step = {shard: [self._read_normal(group) for group in part] for shard, part in asked.items()}
+        replies, errors = yield from run_tolerantly(step)
+        for error in errors.values():
+            error.was_asked = False  # Nothing of the batch was sent so far.
+            raise error
         return {
             group: self._groups.read(group, reply)
             for shard, part in asked.items()
