@@ -169,8 +169,8 @@ def test_options_of_uvicorn_on_the_page_for_1x_exist() -> None:
 def test_metrics_in_the_documentation_are_those_of_the_code() -> None:
     """Names as Prometheus shows them."""
     text = "".join((PACKAGE / part / "metrics.py").read_text(encoding="utf-8") for part in ("observe", "supervision"))
-    made = re.findall(r'(Counter|Gauge)MetricFamily\(\s*"(channels_\w+)"', text)
-    in_code = {f"{name}_total" if kind == "Counter" else name for kind, name in made}
+    made = re.findall(r'(CounterMetricFamily|GaugeMetricFamily|_gauge)\(\s*"(channels_\w+)"', text)
+    in_code = {f"{name}_total" if kind == "CounterMetricFamily" else name for kind, name in made}
     in_code |= {f"channels_{kind}_seconds" for kind in timings.KINDS}
     assert set(re.findall(r"^``(channels_\w+)``", METRICS, re.MULTILINE)) == in_code
 
