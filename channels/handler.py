@@ -19,9 +19,8 @@ from django.core.handlers.base import BaseHandler
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseServerError
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
-from django.utils import timezone, translation
 
-from channels import counters, formats
+from channels import counters, formats, locales
 from channels.backoff import Backoff
 from channels.exceptions import (
     ChannelFull,
@@ -87,9 +86,7 @@ class AsgiHandler(BaseHandler):
         Args:
             message: A ``Message`` in ``http.request`` format.
         """
-        # What runs in this thread next is for another visitor. None is no zone: the settings may have none either.
-        zone = getattr(timezone._active, "value", None)  # type: ignore[attr-defined]
-        with translation.override(translation.get_language()), timezone.override(zone):
+        with locales.restored():  # What runs in this thread next is for another visitor.
             yield from self._answer(message)
 
     def _answer(self, message: Any) -> Generator[Content, None, None]:
