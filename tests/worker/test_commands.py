@@ -313,6 +313,13 @@ def test_runworker_makes_a_group_for_several_threads(threads: int, kind: type[Wo
     assert getattr(worker, "grace", 1e9) > 1e8  # It is the command that ends what takes too long.
 
 
+@pytest.mark.parametrize("workers", [0, -1])
+def test_runserver_refuses_no_workers(workers: int) -> None:
+    """Nobody would answer; who wants that says so in another way."""
+    with pytest.raises(CommandError, match="--workers must be 1 or more; --noworker runs none"):
+        call_command("runserver", workers=workers)
+
+
 @pytest.mark.usefixtures("redis_layer")
 def test_runworker_refuses_no_threads() -> None:
     """Zero would consume nothing."""

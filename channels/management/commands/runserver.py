@@ -12,7 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command as DjangoRunserver
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from channels import conf
 from channels.asgi import make_application
@@ -84,6 +84,8 @@ class Command(DjangoRunserver):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until stopped."""
+        if options["workers"] is not None and options["workers"] < 1:
+            raise CommandError("--workers must be 1 or more; --noworker runs none.")
         self.options = options
         self.workers: list[Any] = []
         self.use_asgi = options["use_asgi"] and DEFAULT_CHANNEL_LAYER in channel_layers
