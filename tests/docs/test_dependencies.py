@@ -103,7 +103,7 @@ def test_reference_is_made_with_what_the_extra_docs_installs() -> None:
         for module, distributions in metadata.packages_distributions().items()
         if module != "channels" and not {canonicalize_name(name) for name in distributions} & there
     ]
-    assert "selenium" in blocked
+    assert "websocket" in blocked  # Of selenium. Python 3.10 finds only the modules that a distribution lists.
     kinds = ("module", "class", "function", "exception")
     paths = [
         path if kind == "module" else path.rpartition(".")[0]
