@@ -1,4 +1,6 @@
-"""The pages of the handler tests, for each of them."""
+"""The pages of the handler tests, for each of them, and a clock for their cookies."""
+
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,3 +13,9 @@ def pages(settings, db):
     """
     settings.ROOT_URLCONF = "tests.handler.urls"
     settings.MIDDLEWARE = []
+
+
+@pytest.fixture
+def frozen_cookies(monkeypatch):
+    """Let cookies end at the same time whichever second they are made in, so that responses can be compared."""
+    monkeypatch.setattr("django.http.response.time", SimpleNamespace(time=lambda: 1_800_000_000.0))

@@ -102,6 +102,7 @@ def middleware(request, settings):
 
 @pytest.mark.parametrize("through", [through_asgi, through_wsgi])
 @pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.usefixtures("frozen_cookies")
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_response_is_the_one_that_django_gives(name, through, middleware):
     """Status, headers in order, cookies and body, byte for byte."""

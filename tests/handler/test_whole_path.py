@@ -54,6 +54,7 @@ def on_the_wire(reply: Exchange) -> Exchange:
 
 
 @pytest.mark.parametrize("name", sorted(REQUESTS))
+@pytest.mark.usefixtures("frozen_cookies")
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_response_is_the_one_that_django_gives(name, application):
     """Status, headers in order, cookies and body, byte for byte; a length, if there is one, is right."""

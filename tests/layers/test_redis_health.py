@@ -228,7 +228,7 @@ def test_upkeep_without_any_server_fails(own_redis: RedisServer) -> None:
 @pytest.fixture
 def replica(redis_server: RedisServer) -> Iterator[RedisServer]:
     """A replica of the server that all tests share."""
-    server = RedisServer(find_newest(), "--replicaof", f"127.0.0.1 {redis_server.port}")
+    server = RedisServer(find_newest(), "--replicaof", "127.0.0.1", str(redis_server.port))
     try:
         yield server.start()
     finally:

