@@ -13,7 +13,7 @@ from channels.exceptions import LayerUnavailable
 from channels.layers.redis import RedisSentinelChannelLayer
 from channels.test.conformance import ConformanceTestCase
 from tests.support.processes import free_port
-from tests.support.redis import find_newest
+from tests.support.redis import find_newest, find_oldest
 from tests.support.sentinel import SERVICE, Cluster
 
 
@@ -28,9 +28,12 @@ def shared_cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def own_cluster() -> Iterator[Cluster]:
-    """A master with a replica, whose master the test may kill."""
-    cluster = Cluster(find_newest())
+def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A master with a replica, whose master the test may kill; of the oldest Redis if that is the parameter."""
+    is_oldest = getattr(request, "param", None) == "oldest"
+    if is_oldest:
+        request.getfixturevalue("oldest_redis")
+    cluster = Cluster(find_oldest() if is_oldest else find_newest())
     try:
         yield cluster.start()
     finally:
@@ -136,17 +139,40 @@ def test_layer_follows_the_master(own_cluster: Cluster, refresh_interval: float)
     layer.close()
 
 
+def demote(cluster: Cluster) -> None:
+    """Make the master a replica of its replica, whose connections stay open."""
+    (heir,) = cluster.replicas
+    with cluster.master.client() as client, heir.client() as other:
+        other.replicaof("NO", "ONE")
+        client.execute_command("REPLICAOF", "127.0.0.1", heir.port)
+
+
+@pytest.mark.parametrize("own_cluster", ["newest", "oldest"], indirect=True)
 def test_demoted_master_is_left(own_cluster: Cluster) -> None:
     """A server that became a replica while we were connected is recognised, and its master found."""
     layer = RedisSentinelChannelLayer(hosts=[own_cluster.address], services=[SERVICE], sentinel_refresh_interval=3600)
     layer.send("test.in", {"n": 1})
-    (heir,) = own_cluster.replicas
-    with own_cluster.master.client() as client, heir.client() as other:
-        other.replicaof("NO", "ONE")
-        client.execute_command("REPLICAOF", "127.0.0.1", heir.port)
+    demote(own_cluster)
     with pytest.raises(LayerUnavailable, match="not the master any more"):
         layer.send("test.in", {"n": 2})
     layer.close()
+
+
+@pytest.mark.parametrize("own_cluster", ["newest", "oldest"], indirect=True)
+def test_event_loop_leaves_a_demoted_master(own_cluster: Cluster) -> None:
+    """As threads do."""
+
+    async def main() -> None:
+        layer = RedisSentinelChannelLayer(
+            hosts=[own_cluster.address], services=[SERVICE], sentinel_refresh_interval=3600
+        )
+        await layer.asend("test.in", {"n": 1})
+        await asyncio.to_thread(demote, own_cluster)
+        with pytest.raises(LayerUnavailable, match="not the master any more"):
+            await layer.asend("test.in", {"n": 2})
+        await layer.aclose()
+
+    asyncio.run(main())
 
 
 def send_until_it_works(layer: RedisSentinelChannelLayer) -> None:

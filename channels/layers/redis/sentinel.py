@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from channels.layers.base import DEFAULT_EXPIRY, DEFAULT_GROUP_EXPIRY
 from channels.layers.redis.health import Health
@@ -140,6 +140,11 @@ class Master:
         self._known = None
 
 
+def _is_read_only(error: ResponseError) -> bool:
+    """Return whether a replica refused a write; Redis 6 quotes in an error of its own what it told a script."""
+    return isinstance(error, ReadOnlyError) or "-READONLY " in str(error)
+
+
 class _ThreadConnection(redis.Connection):
     """A connection to whoever is the master when it opens."""
 
@@ -158,7 +163,9 @@ class _ThreadConnection(redis.Connection):
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return super().read_response(*args, **options)
-        except ReadOnlyError as error:
+        except ResponseError as error:
+            if not _is_read_only(error):
+                raise
             self._master.forget()
             self.disconnect()  # type: ignore[no-untyped-call]
             raise redis.ConnectionError("the server is not the master any more") from error
@@ -182,7 +189,9 @@ class _LoopConnection(redis.asyncio.Connection):
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return await super().read_response(*args, **options)
-        except ReadOnlyError as error:
+        except ResponseError as error:
+            if not _is_read_only(error):
+                raise
             self._master.forget()
             await self.disconnect(nowait=True)
             raise redis.ConnectionError("the server is not the master any more") from error
