@@ -1,6 +1,5 @@
 """Fixtures for all tests: private Redis servers. Without a binary they skip at home and fail where CI is set."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterator
 import hypothesis
 import pytest
 
+from tests.support.missing import skip_or_fail
 from tests.support.redis import RedisMissing, RedisServer, find_newest, find_oldest, find_valkey
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -22,9 +22,7 @@ def _serve(find: Callable[[], str], is_required: bool = True) -> Iterator[RedisS
     try:
         binary = find()
     except RedisMissing as error:
-        if is_required and os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        (skip_or_fail if is_required else pytest.skip)(str(error))
     server = RedisServer(binary)
     try:
         yield server.start()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.abuse.targets import TARGETS
+from tests.support.missing import skip_or_fail
 
 pytestmark = pytest.mark.slow
 
@@ -47,8 +48,7 @@ for each in (broken, broken_values):
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a Python that can fuzz."""
     if importlib.util.find_spec("atheris") is None:
-        missing = "atheris is missing: pip install -e '.[tests]' brings it where it has wheels."
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+        skip_or_fail("atheris is missing: pip install -e '.[tests]' brings it where it has wheels.")
     root = Path(__file__).parents[2]
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path}

@@ -21,6 +21,7 @@ from channels.layers.ipc.place import default_directory
 from tests.support.chat import browser
 from tests.support.cluster import cluster_port
 from tests.support.howto import SECONDS, Site, hear
+from tests.support.missing import skip_or_fail
 from tests.support.processes import ROOT, answers, free_port, wait_for
 from tests.support.reader import Reader
 from tests.support.redis import RedisServer
@@ -53,7 +54,7 @@ def require(*programs: str) -> None:
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
     missing = [program for program in programs if shutil.which(program, path=path) is None]
     if missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"Install {' and '.join(missing)}.")
+        skip_or_fail(f"Install {' and '.join(missing)}.")
 
 
 def texts(chrome: Any, selector: str) -> list[str]:

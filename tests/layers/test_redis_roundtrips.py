@@ -1,7 +1,6 @@
 """How often the server is asked, and for what: each way to use the layer, and whole echoes and requests."""
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from channels.layers.base import Outgoing
 from channels.layers.redis import RedisChannelLayer
 from channels.registry import ChannelLayerWrapper
 from channels.worker import Worker
+from tests.support.missing import skip_or_fail
 from tests.support.monitor import Trace, Watched, without
 from tests.support.processes import Processes
 from tests.support.redis import RedisServer, find_newest, version_of
@@ -33,8 +33,7 @@ MORE = ["RPUSH"]
 def watched(redis_server: RedisServer) -> Iterator[Watched]:
     """An empty server that is watched; before version 7 there is no BLMPOP, and a receive asks otherwise."""
     if version_of(find_newest()) < (7,):
-        text = "Install Redis 7 or later so that redis-server is on PATH."
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(text)
+        skip_or_fail("Install Redis 7 or later so that redis-server is on PATH.")
     with Watched(redis_server) as watched:
         yield watched
 

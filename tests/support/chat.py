@@ -1,7 +1,6 @@
 """The example chat as tests use it: its processes on free ports, its users as HTTP, WebSocket and browser clients."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.support.missing import skip_or_fail
 from tests.support.processes import ROOT, Processes, free_port, wait_for
 
 CHAT = ROOT / "examples/chat"
@@ -181,8 +180,7 @@ def browser() -> Iterator[Any]:
     """Run a headless Chromium during a ``with`` block; without one, skip, or fail where CI is set."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (program and driver):
-        text = "Install chromium and chromedriver (Debian: apt install chromium chromium-driver)."
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(text)
+        skip_or_fail("Install chromium and chromedriver (Debian: apt install chromium chromium-driver).")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

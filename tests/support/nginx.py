@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.support.missing import skip_or_fail
 from tests.support.processes import answers, stop, wait_for
 
 
@@ -16,7 +15,7 @@ def find_nginx() -> str:
     """Return the path of nginx; without one, skip, or fail where CI is set."""
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Install nginx (Debian: apt install nginx-light).")
+        skip_or_fail("Install nginx (Debian: apt install nginx-light).")
     return found
 
 

@@ -1,14 +1,12 @@
 """Node.js and npm, for the tests of the JavaScript client; without them tests skip at home and fail where CI is set."""
 
 import fcntl
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
+from tests.support.missing import skip_or_fail
 from tests.support.processes import ROOT
 
 CLIENT = ROOT / "js"
@@ -18,8 +16,7 @@ def require(program: str) -> str:
     """Return the path of ``node`` or ``npm``."""
     path = shutil.which(program)
     if path is None:
-        text = "Install Node.js 18 or later and npm (Debian: apt install nodejs npm)."
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(text)
+        skip_or_fail("Install Node.js 18 or later and npm (Debian: apt install nodejs npm).")
     return path
 
 

@@ -5,8 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import pytest
-
+from tests.support.missing import skip_or_fail
 from tests.support.postgres import PostgresMissing, PostgresServer
 from tests.support.processes import ROOT
 
@@ -16,7 +15,7 @@ def serve_postgres() -> Iterator[PostgresServer]:
     try:
         server = PostgresServer()
     except PostgresMissing as error:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+        skip_or_fail(str(error))
     try:
         yield server.start()
     finally:

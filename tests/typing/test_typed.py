@@ -1,6 +1,5 @@
 """Typed consumers under mypy and pyright, both strict: what is right passes, and every mistake is found."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from mypy import api
+
+from tests.support.missing import skip_or_fail
 
 ROOT = Path(__file__).resolve().parents[2]
 RIGHT, WRONG = ROOT / "tests/typing/typed_api.py", ROOT / "tests/typing/typed_mistakes.py"
@@ -39,7 +40,7 @@ def test_mypy_finds_wrong_message_types() -> None:
 def test_pyright_finds_wrong_message_types() -> None:
     """Each marked line, and nothing else."""
     if shutil.which("node") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("pyright needs node (Debian: apt install nodejs)")
+        skip_or_fail("pyright needs node (Debian: apt install nodejs)")
     done = subprocess.run(
         [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, str(RIGHT), str(WRONG)],
         cwd=ROOT,
