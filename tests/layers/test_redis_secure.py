@@ -75,13 +75,12 @@ def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureSe
     """A server that speaks TLS."""
     secure = SecureServer(tmp_path_factory.mktemp("tls"))
     try:
-        try:
-            secure.server.start()
-        except RuntimeError as error:
-            if "tls-port" not in str(error):
-                raise
-            skip_or_fail("Install a Redis that was built with TLS so that redis-server is on PATH.")
+        secure.server.start()
         yield secure
+    except RuntimeError as error:
+        if "tls-port" not in str(error):
+            raise
+        skip_or_fail("Install a Redis that was built with TLS so that redis-server is on PATH.")
     finally:
         secure.server.close()
 

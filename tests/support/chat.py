@@ -175,12 +175,18 @@ def hear(opened: ClientConnection, stream: str, event: str, seconds: float = 20,
             return payload
 
 
-@contextmanager
-def browser() -> Iterator[Any]:
-    """Run a headless Chromium during a ``with`` block; without one, skip, or fail where CI is set."""
+def find_browser() -> tuple[str, str]:
+    """Return the paths of Chromium and its driver; without them, skip, or fail where CI is set."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (program and driver):
         skip_or_fail("Install chromium and chromedriver (Debian: apt install chromium chromium-driver).")
+    return program, driver
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Run a headless Chromium during a ``with`` block; without one, skip, or fail where CI is set."""
+    program, driver = find_browser()
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

@@ -1,21 +1,18 @@
 """The example's own tests, run by the command that its README names."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.support.chat import CHAT
-from tests.support.missing import skip_or_fail
+from tests.support.chat import CHAT, find_browser
 from tests.support.redis import RedisServer
 from tests.testing.test_project import run
 
 
 def run_example(directory: Path, *command: str, **environment: str) -> str:
     """Run a command in the example, with a database of its own for tests, and return what it printed."""
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        skip_or_fail("chromium and chromedriver are not installed")
+    find_browser()
     environment = {"CHAT_TEST_DB": str(directory / "test.sqlite3"), "CHAT_REDIS_URL": "", **environment}
     status, output = run(list(command), environment, CHAT)
     assert status == 0, output

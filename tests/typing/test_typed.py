@@ -1,7 +1,6 @@
 """Typed consumers under mypy and pyright, both strict: what is right passes, and every mistake is found."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from mypy import api
 
-from tests.support.missing import skip_or_fail
+from tests.support.node import require
 
 ROOT = Path(__file__).resolve().parents[2]
 RIGHT, WRONG = ROOT / "tests/typing/typed_api.py", ROOT / "tests/typing/typed_mistakes.py"
@@ -39,8 +38,7 @@ def test_mypy_finds_wrong_message_types() -> None:
 @pytest.mark.slow
 def test_pyright_finds_wrong_message_types() -> None:
     """Each marked line, and nothing else."""
-    if shutil.which("node") is None:
-        skip_or_fail("pyright needs node (Debian: apt install nodejs)")
+    require("node")  # Pyright runs on it.
     done = subprocess.run(
         [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, str(RIGHT), str(WRONG)],
         cwd=ROOT,
